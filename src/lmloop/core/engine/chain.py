@@ -1,0 +1,203 @@
+"""A chain of ops over the shards of a corpus: segments of ops with barriers between them.
+
+For ``[A, B, dedup, C]`` the phases are: A and B over every shard, keying the rows for dedup on the way
+(map); each part of the key space by itself (reduce); one decision over all that was found (settle); and
+the decisions with C over every shard again. Each phase is a list of tasks for the pool, so each can be
+killed and gone on with, and no result depends on the number of workers.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+
+from lmloop.core.engine.pool import Pool, Result
+from lmloop.core.engine.segment import OpTally, SegmentTask, run_segment
+from lmloop.core.engine.shards import DATA, Shard, list_shards
+from lmloop.core.engine.spill import partitions, read_partition, read_table, write_table
+from lmloop.core.op import Barrier, Op
+from lmloop.core.part import build
+
+DROPPED = "dropped"
+WORK = "work"
+
+
+@dataclass(frozen=True, slots=True)
+class ReduceTask:
+    """One part of a barrier's key space: the spill files of all shards, and where the findings go."""
+
+    number: int
+    size: int
+    barrier: Mapping[str, Any]
+    spills: tuple[Path, ...]
+    target: Path
+
+    @property
+    def name(self) -> str:
+        """The number of the partition."""
+        return f"{self.number:05d}"
+
+
+def reduce_partition(task: ReduceTask) -> Result:
+    """Bring together the rows of one part of the key space and look at them."""
+    barrier = cast(Barrier, build("ops", task.barrier))
+    found = barrier.reduce(read_partition(task.spills, task.number))
+    write_table(task.target, found)
+    return {"found": found.num_rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a chain did: a tally an op, in order, and the CPU seconds of the ops alone and of everything."""
+
+    ops: tuple[OpTally, ...]
+    op_seconds: float
+    seconds: float
+
+
+def run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool, samples: int = 20) -> Totals:
+    """Run ops over the shards of some record artifacts into ``out/data`` and ``out/dropped``.
+
+    ``samples`` dropped texts are kept for each shard, op and reason (-1: all). What an interrupted run left
+    in ``out/work`` is gone on with; when all is done it is removed.
+    """
+    shards = list_shards(inputs)
+    segments, barriers = split(ops)
+    results: list[list[Result]] = []
+    before: tuple[Barrier, Path] | None = None
+    for number, segment in enumerate(segments):
+        after = barriers[number] if number < len(barriers) else None
+        phase = _Phase(out, number, shards, before, after)
+        results.append(
+            pool.each(_label(segment, before), run_segment, phase.tasks(segment, samples), phase.done)
+        )
+        if before is not None:
+            _remove(before[1].parent)
+        if after is not None:
+            before = (after, phase.settle(after, pool))
+            shards = phase.results(results[-1])
+    shutil.rmtree(out / WORK)
+    return _total(results)
+
+
+class _Phase:
+    """One segment over all shards, and the barrier behind it. Everything it writes has a fixed place."""
+
+    def __init__(
+        self,
+        out: Path,
+        number: int,
+        shards: Sequence[Shard],
+        before: tuple[Barrier, Path] | None,
+        after: Barrier | None,
+    ) -> None:
+        self.out, self.number, self.shards, self.before = out, number, shards, before
+        self.after = after
+        self.folder = out / WORK / str(number)
+        self.done = self.folder / "done"
+        self.decisions = self.folder / "decisions.arrow"
+        rows = sum(shard.rows for shard in shards)
+        self.partitions = partitions(rows, after.spill_bytes) if after else 0
+        for name in ("rows", "keys", "found", "reduced"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    def tasks(self, ops: Sequence[Op], samples: int) -> list[SegmentTask]:
+        """Give the task of each shard."""
+        specs = tuple(op.spec() for op in ops)
+        before = (self.before[0].spec(), self.before[1]) if self.before else None
+        return [
+            SegmentTask(
+                number=shard.number,
+                size=shard.size,
+                source=shard.path,
+                target=self._target(shard),
+                dropped=self.out / DROPPED / f"{self.number}-{shard.name}.parquet",
+                ops=specs,
+                before=before,
+                after=(self.after.spec(), self._keys(shard), self.partitions) if self.after else None,
+                samples=samples,
+            )
+            for shard in self.shards
+        ]
+
+    def results(self, results: Sequence[Result]) -> list[Shard]:
+        """Give the shards that this phase wrote, for the next one."""
+        pairs = zip(self.shards, results, strict=True)
+        return [Shard(shard.number, self._target(shard), done["rows"], done["size"]) for shard, done in pairs]
+
+    def settle(self, barrier: Barrier, pool: Pool) -> Path:
+        """Reduce every partition, decide over all that was found, and give the file of decisions."""
+        if self.decisions.exists():
+            return self.decisions
+        spills = tuple(self._keys(shard) for shard in self.shards)
+        size = sum(path.stat().st_size for path in spills if path.exists()) // self.partitions
+        tasks = [
+            ReduceTask(n, size, barrier.spec(), spills, self.folder / "found" / f"{n:05d}.arrow")
+            for n in range(self.partitions)
+        ]
+        if self.shards:
+            pool.each(f"{barrier.name()}: match", reduce_partition, tasks, self.folder / "reduced")
+            found = pa.concat_tables(read_table(task.target) for task in tasks)
+        else:
+            found = barrier.reduce(
+                pa.table({"key": pa.array([], pa.uint64()), "row": pa.array([], pa.uint64())})
+            )
+        write_table(self.decisions, barrier.settle(found))
+        return self.decisions
+
+    def _target(self, shard: Shard) -> Path:
+        if self.after is None:
+            return self.out / DATA / f"{shard.name}.parquet"
+        return self.folder / "rows" / f"{shard.name}.arrow"
+
+    def _keys(self, shard: Shard) -> Path:
+        return self.folder / "keys" / f"{shard.name}.arrow"
+
+
+def split(ops: Sequence[Op]) -> tuple[list[list[Op]], list[Barrier]]:
+    """Cut a chain at its barriers."""
+    segments: list[list[Op]] = [[]]
+    barriers: list[Barrier] = []
+    for op in ops:
+        if isinstance(op, Barrier):
+            barriers.append(op)
+            segments.append([])
+        else:
+            segments[-1].append(op)
+    return segments, barriers
+
+
+def _label(ops: Sequence[Op], before: tuple[Barrier, Path] | None) -> str:
+    names = [before[0].name()] if before else []
+    return ", ".join([*names, *(op.name() for op in ops)]) or "read"
+
+
+def _remove(phase: Path) -> None:
+    """Remove the rows of a phase that is used up; that it is done stays written."""
+    for name in ("rows", "keys", "found"):
+        shutil.rmtree(phase / name, ignore_errors=True)
+
+
+def _total(results: Sequence[Sequence[Result]]) -> Totals:
+    tallies: list[OpTally] = []
+    seconds = op_seconds = 0.0
+    for phase in results:
+        sums: list[OpTally] = []
+        for done in phase:
+            sums = sums or [OpTally(row["op"]) for row in done["ops"]]
+            for total, row in zip(sums, done["ops"], strict=True):
+                _add(total, row)
+            seconds += done["seconds"]
+            op_seconds += done["map_seconds"]
+        tallies += sums
+    op_seconds += sum(tally.seconds for tally in tallies)
+    return Totals(tuple(tallies), op_seconds, seconds)
+
+
+def _add(total: OpTally, row: Mapping[str, Any]) -> None:
+    for name in ("rows_in", "rows_out", "bytes_in", "bytes_out", "seconds"):
+        setattr(total, name, getattr(total, name) + row[name])
+    total.drops.update(row["drops"])

@@ -1,0 +1,213 @@
+"""A segment: the ops between two barriers, run over one shard by one worker."""
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from json import dumps, loads
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lmloop.core.batch import SCHEMA, Batch
+from lmloop.core.engine.pool import Result
+from lmloop.core.engine.shards import ShardWriter, read_shard
+from lmloop.core.engine.spill import read_table, rows_between, write_spill
+from lmloop.core.errors import LmloopError, StepError
+from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Op, divide, text_bytes
+from lmloop.core.part import build
+
+ROW_BITS = 40
+"""A row's number is its shard's number and, in the low bits, its place in the shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTask:
+    """One shard's way through one segment.
+
+    ``ops`` are specs; ``before`` is the spec of the barrier that was settled and the file of its decisions;
+    ``after`` the spec of the barrier that comes next, the file for its keyed rows, and the number of parts
+    to cut them into. ``samples`` is how many dropped texts are kept for each op and reason (-1: all).
+    """
+
+    number: int
+    size: int
+    source: Path
+    target: Path
+    dropped: Path
+    ops: tuple[Mapping[str, Any], ...]
+    before: tuple[Mapping[str, Any], Path] | None = None
+    after: tuple[Mapping[str, Any], Path, int] | None = None
+    samples: int = 20
+
+    @property
+    def name(self) -> str:
+        """The name of the shard."""
+        return f"{self.number:05d}"
+
+
+@dataclass(slots=True)
+class OpTally:
+    """What one op did to one shard."""
+
+    op: str
+    rows_in: int = 0
+    rows_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    seconds: float = 0.0
+    drops: Counter[str] = field(default_factory=Counter)
+
+
+def run_segment(task: SegmentTask) -> Result:
+    """Take a shard through its segment; give the tally of each op and the CPU seconds spent in all."""
+    return _Segment(task).run()
+
+
+class _Segment:
+    def __init__(self, task: SegmentTask) -> None:
+        self.task = task
+        self.ops = [_build(dumps(spec)) for spec in task.ops]
+        self.before = cast(Barrier, _build(dumps(task.before[0]))) if task.before else None
+        self.after = cast(Barrier, _build(dumps(task.after[0]))) if task.after else None
+        first = [OpTally(self.before.name())] if self.before else []
+        self.tallies = [*first, *(OpTally(op.name()) for op in self.ops)]
+        self.kept_texts: Counter[tuple[str, str]] = Counter()
+        self.map_seconds = 0.0
+
+    def run(self) -> Result:
+        start = time.process_time()
+        keyed: list[pa.Table] = []
+        dropped: list[pa.Table] = []
+        rows = 0
+        with ShardWriter(self.task.target) as kept:
+            for batch in self._stream(dropped):
+                if self.after is not None:
+                    keyed.append(self._map(self.after, batch, rows))
+                rows += batch.num_rows
+                kept.write(batch)
+        if self.task.after is not None:
+            write_spill(self.task.after[1], keyed, self.task.after[2])
+        _write_dropped(self.task.dropped, dropped)
+        return {
+            "ops": [_plain(tally) for tally in self.tallies],
+            "rows": rows,
+            "size": self.task.target.stat().st_size,
+            "map_seconds": self.map_seconds,
+            "seconds": time.process_time() - start,
+        }
+
+    def _stream(self, dropped: list[pa.Table]) -> Iterator[Batch]:
+        row = 0
+        decisions = read_table(self.task.before[1]) if self.task.before else None
+        for whole in read_shard(self.task.source):
+            batch, tallies = whole, iter(self.tallies)
+            if self.before is not None:
+                assert decisions is not None
+                numbers = self._numbers(row, batch.num_rows)
+                mine = rows_between(decisions, self._first(row), self._first(row + batch.num_rows))
+                row += batch.num_rows
+                batch = self._judge(self.before, batch, (numbers, mine), next(tallies), dropped)
+            for op, tally in zip(self.ops, tallies, strict=True):
+                batch = self._apply(op, batch, tally, dropped)
+            yield batch
+
+    def _judge(
+        self,
+        barrier: Barrier,
+        batch: Batch,
+        decided: tuple[npt.NDArray[np.uint64], pa.Table],
+        tally: OpTally,
+        dropped: list[pa.Table],
+    ) -> Batch:
+        start = time.process_time()
+        outcome = divide(batch, barrier.judge(batch, *decided), barrier)
+        self._count(tally, batch, outcome.batch, time.process_time() - start)
+        self._drop(outcome.dropped, tally, dropped)
+        return outcome.batch
+
+    def _apply(self, op: Op, batch: Batch, tally: OpTally, dropped: list[pa.Table]) -> Batch:
+        start = time.process_time()
+        try:
+            outcome = op.apply(batch)
+        except (LmloopError, OSError, MemoryError):
+            raise
+        except Exception as bad:
+            raise _blame(op, self.task.source, bad) from bad
+        self._count(tally, batch, outcome.batch, time.process_time() - start)
+        self._drop(outcome.dropped, tally, dropped)
+        return outcome.batch
+
+    def _map(self, barrier: Barrier, batch: Batch, row: int) -> pa.Table:
+        start = time.process_time()
+        table = barrier.map(batch, self._numbers(row, batch.num_rows))
+        self.map_seconds += time.process_time() - start
+        return table
+
+    def _drop(self, rows: Batch, tally: OpTally, dropped: list[pa.Table]) -> None:
+        if not rows.num_rows:
+            return
+        reasons = rows.column(DROP_REASON).to_pylist()
+        tally.drops.update(reasons)
+        if self.task.samples >= 0:
+            rows = self._sample(rows, tally.op, reasons)
+        dropped.append(pa.Table.from_batches([rows]))
+
+    def _sample(self, rows: Batch, op: str, reasons: list[str]) -> Batch:
+        """Keep the text of the first few rows of each reason; the others keep their id and statistics."""
+        keep = []
+        for reason in reasons:
+            self.kept_texts[op, reason] += 1
+            keep.append(self.kept_texts[op, reason] <= self.task.samples)
+        texts = [
+            text if kept else None for text, kept in zip(rows.column("text").to_pylist(), keep, strict=True)
+        ]
+        return rows.set_column(
+            rows.schema.get_field_index("text"), SCHEMA.field("text"), pa.array(texts, pa.string())
+        )
+
+    def _numbers(self, row: int, count: int) -> npt.NDArray[np.uint64]:
+        return np.uint64(self._first(row)) + np.arange(count, dtype=np.uint64)
+
+    def _first(self, row: int) -> int:
+        return (self.task.number << ROW_BITS) + row
+
+    @staticmethod
+    def _count(tally: OpTally, before: Batch, after: Batch, seconds: float) -> None:
+        tally.rows_in += before.num_rows
+        tally.rows_out += after.num_rows
+        tally.bytes_in += text_bytes(before)
+        tally.bytes_out += text_bytes(after)
+        tally.seconds += seconds
+
+
+@lru_cache(maxsize=256)
+def _build(spec: str) -> Op:
+    return cast(Op, build("ops", loads(spec)))
+
+
+def _write_dropped(path: Path, dropped: list[pa.Table]) -> None:
+    empty = pa.schema([*SCHEMA, (DROP_OP, pa.string()), (DROP_REASON, pa.string())]).empty_table()
+    # each op's rows have the statistics known by then: the others are null
+    table = pa.concat_tables([empty, *dropped], promote_options="default").combine_chunks()
+    with ShardWriter(path) as out:
+        for batch in table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]:
+            out.write(batch)
+
+
+def _blame(op: Op, source: Path, bad: Exception) -> StepError:
+    frame = traceback.extract_tb(bad.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    message = f"op {op.name()!r} failed on {source.name}: {type(bad).__name__}: {bad} (at {place})"
+    return StepError(
+        message, hint="this is a fault of the op, not of the data: lmloop check part tries it out"
+    )
+
+
+def _plain(tally: OpTally) -> dict[str, Any]:
+    return {name: getattr(tally, name) for name in OpTally.__slots__}

@@ -1,0 +1,126 @@
+"""Shards: the files that rows lie in. Results are Parquet; what passes between phases is Arrow IPC."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lmloop.core.batch import SCHEMA, Batch, conform
+from lmloop.core.errors import DataError
+from lmloop.core.op import text_bytes
+
+DATA = "data"
+GROUP_BYTES = 8 << 20
+"""About how much text a row group holds: what a worker has in memory at a time is a few of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A file of rows: its place among the shards, how many rows, and how many bytes on disk."""
+
+    number: int
+    path: Path
+    rows: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """The shard's number as a file name."""
+        return f"{self.number:05d}"
+
+
+def list_shards(folders: Iterable[Path]) -> list[Shard]:
+    """List the shards of some record artifacts, in order.
+
+    Raises:
+        DataError: a shard is not a Parquet file.
+    """
+    paths = [path for folder in folders for path in sorted((folder / DATA).glob("*.parquet"))]
+    return [
+        Shard(n, path, _open(path).metadata.num_rows, path.stat().st_size) for n, path in enumerate(paths)
+    ]
+
+
+def read_shard(path: Path) -> Iterator[Batch]:
+    """Stream the batches of a Parquet or Arrow IPC shard; at least one, which may be empty."""
+    if path.suffix == ".arrow":
+        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+            for i in range(reader.num_record_batches):
+                yield reader.get_batch(i)
+        return
+    with _open(path) as file:
+        for group in range(file.metadata.num_row_groups):
+            yield conform(file.read_row_group(group))
+        if not file.metadata.num_row_groups:
+            yield conform(file.schema_arrow.empty_table())
+
+
+def read_rows(folder: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """Stream some columns of an artifact's rows, a row group at a time; missing columns are left out."""
+    for shard in list_shards([folder]):
+        with _open(shard.path) as file:
+            wanted = columns and [name for name in columns if name in file.schema_arrow.names]
+            for group in range(file.metadata.num_row_groups):
+                yield file.read_row_group(group, columns=wanted)
+
+
+class ShardWriter:
+    """Writes a shard: whole row groups, under another name until it is closed without an error."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = 0
+        self._waiting: list[Batch] = []
+        self._waiting_bytes = 0
+        self._schema: pa.Schema | None = None
+        self._writer: Any = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._draft = path.with_name(f"{path.name}.tmp")
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        if kind is None:
+            self._draft.replace(self.path)
+
+    def write(self, batch: Batch) -> None:
+        """Add rows. Batches are joined to row groups of a few megabytes."""
+        self._schema = self._schema or batch.schema
+        self._waiting.append(batch.cast(self._schema))
+        self._waiting_bytes += text_bytes(batch)
+        self.rows += batch.num_rows
+        if self._waiting_bytes >= GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        schema = self._schema or SCHEMA
+        if self._writer is None:
+            self._writer = _writer(self._draft, schema)
+        for batch in pa.Table.from_batches(self._waiting, schema).combine_chunks().to_batches():
+            self._writer.write_batch(batch)
+        self._waiting, self._waiting_bytes = [], 0
+
+
+def _writer(path: Path, schema: pa.Schema) -> Any:
+    if path.name.endswith(".arrow.tmp"):
+        return pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+    # texts and ids hardly repeat: a dictionary would only cost time
+    repeating = [name for name in schema.names if name.startswith("drop.")]
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeating)
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as bad:
+        raise DataError(
+            f"the shard {path} cannot be read: {bad}", hint="remove its folder; it is made again"
+        ) from None

@@ -1,0 +1,101 @@
+"""Lineage: what a run came from, down to the input files, and what two runs differ in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lmloop.core.card import Card
+from lmloop.core.errors import DataError, closest
+from lmloop.core.plan import differences
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """A run in a lineage: how many steps back, the wire that led there, and its card.
+
+    ``card`` is None for a position in the event log, or for a folder that is gone.
+    """
+
+    depth: int
+    wire: str
+    folder: str
+    card: Card | None
+
+
+def find_run(home: Path, name: str) -> Path:
+    """Find a run by folder, by path or by the name of its step (the newest of that name).
+
+    Raises:
+        DataError: there is none.
+    """
+    for path in (home / name, Path(name)):
+        if (path / "run.json").is_file():
+            return path
+    finished = [path.parent for path in home.glob("*/run.json") if not path.parent.name.endswith(".part")]
+    begins = sorted(
+        (
+            path
+            for path in finished
+            if path.name.startswith(f"{name}-") and "-" not in path.name[len(name) + 1 :]
+        ),
+        key=lambda path: (path / "run.json").stat().st_mtime_ns,
+    )
+    if begins:
+        return begins[-1]
+    known = {path.name for path in finished} | {path.name.rpartition("-")[0] for path in finished}
+    raise DataError(f"there is no run {name!r} in {home}", hint=closest(name, known) or "lmloop list runs")
+
+
+def ancestors(home: Path, folder: Path) -> Iterator[Ancestor]:
+    """Walk from a run down to where its data came from, depth first; each folder is given once."""
+    seen: set[str] = set()
+
+    def walk(name: str, wire: str, depth: int) -> Iterator[Ancestor]:
+        card = _card(home / name)
+        yield Ancestor(depth, wire, name, card)
+        if card is None or name in seen:
+            return
+        seen.add(name)
+        for parent_wire, parent in card.parents.items():
+            yield from walk(parent, parent_wire, depth + 1)
+
+    card = Card.read(folder)
+    seen.add(folder.name)
+    yield Ancestor(0, card.id, folder.name, card)
+    for wire, parent in card.parents.items():
+        yield from walk(parent, wire, 1)
+
+
+def compare(before: Card, after: Card) -> dict[str, list[str]]:
+    """List what differs between two runs: settings, inputs and results, one line a difference."""
+    inputs = differences(dict(before.parents), dict(after.parents))
+    if before.seed != after.seed:
+        inputs.append(f"seed: {before.seed} -> {after.seed}")
+    if before.outside != after.outside:
+        inputs.append("the files that were read differ")
+    return {
+        "settings": differences(before.settings, after.settings),
+        "inputs": inputs,
+        "results": [_change(name, before.metrics, after.metrics) for name in _changed(before, after)],
+        "versions": differences(dict(before.versions), dict(after.versions)),
+    }
+
+
+def _changed(before: Card, after: Card) -> list[str]:
+    names = sorted({*before.metrics, *after.metrics})
+    return [name for name in names if before.metrics.get(name) != after.metrics.get(name)]
+
+
+def _change(name: str, before: Any, after: Any) -> str:
+    old, new = before.get(name, "none"), after.get(name, "none")
+    both = isinstance(old, int | float) and isinstance(new, int | float)
+    share = f" ({(new - old) / old:+.1%})" if both and old else ""
+    return f"{name}: {old} -> {new}{share}"
+
+
+def _card(folder: Path) -> Card | None:
+    try:
+        return Card.read(folder)
+    except DataError:
+        return None

@@ -1,0 +1,162 @@
+"""An operator: a batch in, a batch out, and every dropped row accounted for.
+
+* :class:`Map` changes rows and keeps their number.
+* :class:`Filter` judges rows one batch at a time and gives a reason for each that goes.
+* :class:`Barrier` must see the whole corpus (deduplication): an engine runs its phases.
+
+An op works alone, too: call it with a list of strings, a batch or an Arrow table.
+"""
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BeforeValidator, SerializeAsAny
+
+from lmloop.core.batch import SCHEMA, Batch, conform, from_texts, with_stats
+from lmloop.core.part import Part, build
+
+DROP_OP, DROP_REASON = "drop.op", "drop.reason"
+
+Codes: TypeAlias = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a filter thinks of a batch.
+
+    ``codes`` is uint8 [rows]: 0 keeps the row, k drops it for the filter's ``reasons[k - 1]``.
+    ``stats`` maps a name to an array [rows] that is kept beside the text as ``stats.<op>.<name>``.
+    """
+
+    codes: Codes
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a batch: the rows kept, and the rows dropped with the columns op and reason."""
+
+    batch: Batch
+    dropped: Batch
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts that were kept."""
+        return [text or "" for text in self.batch.column("text").to_pylist()]
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many rows were dropped for each reason."""
+        return Counter(self.dropped.column(DROP_REASON).to_pylist())
+
+
+class Op(Part):
+    """What acts on batches. Write a :class:`Map`, a :class:`Filter` or a :class:`Barrier`."""
+
+    def __call__(self, rows: "Batch | pa.Table | Sequence[str]") -> Outcome:
+        """Apply the op to texts, a batch or a table, all in memory."""
+        if isinstance(rows, pa.RecordBatch | pa.Table):
+            return self.apply(conform(rows))
+        return self.apply(from_texts(rows))
+
+    @abstractmethod
+    def apply(self, batch: Batch) -> Outcome:
+        """Apply the op to one batch of the record schema."""
+
+
+class Map(Op):
+    """An op that changes rows and keeps their number and order."""
+
+    @abstractmethod
+    def change(self, batch: Batch) -> Batch:
+        """Give the changed batch."""
+
+    def apply(self, batch: Batch) -> Outcome:
+        """Change every row; drop none."""
+        changed = self.change(batch)
+        assert changed.num_rows == batch.num_rows, f"{self.name()} is a map: it keeps the number of rows"
+        return Outcome(changed, _with_reasons(changed.slice(0, 0), self.name(), []))
+
+
+class Filter(Op):
+    """An op that only drops. ``reasons`` lists why it may, in the order of its codes."""
+
+    reasons: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def judge(self, batch: Batch) -> Verdict:
+        """Give a code a row, and the statistics it was decided by."""
+
+    def apply(self, batch: Batch) -> Outcome:
+        """Keep the rows with code 0, and give the others their reason."""
+        return divide(batch, self.judge(batch), self)
+
+
+class Barrier(Op):
+    """An op that must see every row before it can judge one.
+
+    An engine calls, in this order: :meth:`map` on each batch; then, with the rows of all batches
+    brought together by key, :meth:`reduce` on each part of the key space; :meth:`settle` once on all
+    that was found; and :meth:`judge` on each batch again. A row is known by its number, a uint64 that is
+    the same in both passes; numbers rise in the order of the corpus, so "the first" is well defined
+    for any number of workers.
+    """
+
+    reasons: ClassVar[tuple[str, ...]]
+    spill_bytes: ClassVar[int] = 32
+    """About how many bytes :meth:`map` gives for one row: how finely the key space must be cut."""
+
+    @abstractmethod
+    def map(self, batch: Batch, numbers: npt.NDArray[np.uint64]) -> pa.Table:
+        """Key the rows: a table with the columns ``key`` (uint64), ``row`` (uint64) and what reduce needs."""
+
+    @abstractmethod
+    def reduce(self, keyed: pa.Table) -> pa.Table:
+        """Look at all rows of some keys, ordered by key and row; give what was found."""
+
+    @abstractmethod
+    def settle(self, found: pa.Table) -> pa.Table:
+        """Turn all that was found into decisions: a table ordered by its column ``row``."""
+
+    @abstractmethod
+    def judge(self, batch: Batch, numbers: npt.NDArray[np.uint64], decisions: pa.Table) -> Verdict:
+        """Judge a batch by the decisions about its rows."""
+
+    def apply(self, batch: Batch) -> Outcome:
+        """Run all phases in memory over one batch."""
+        numbers = np.arange(batch.num_rows, dtype=np.uint64)
+        keyed = self.map(batch, numbers).sort_by([("key", "ascending"), ("row", "ascending")])
+        decisions = self.settle(self.reduce(keyed))
+        return divide(batch, self.judge(batch, numbers, decisions), self)
+
+
+def divide(batch: Batch, verdict: Verdict, op: "Filter | Barrier") -> Outcome:
+    """Part a batch into what an op keeps and what it drops, statistics and reasons attached."""
+    batch = with_stats(batch, op.name(), verdict.stats)
+    keep = verdict.codes == 0
+    gone = verdict.codes[~keep]
+    reasons = [op.reasons[code - 1] for code in gone.tolist()]
+    kept = batch if not reasons else batch.filter(pa.array(keep))
+    dropped = batch.filter(pa.array(~keep)) if reasons else batch.slice(0, 0)
+    return Outcome(kept, _with_reasons(dropped, op.name(), reasons))
+
+
+def _with_reasons(dropped: Batch, op: str, reasons: list[str]) -> Batch:
+    names = pa.array([op] * len(reasons), pa.string())
+    return dropped.append_column(DROP_OP, names).append_column(DROP_REASON, pa.array(reasons, pa.string()))
+
+
+def text_bytes(batch: Batch) -> int:
+    """Count the bytes of UTF-8 in the column ``text``."""
+    return int(pc.sum(pc.binary_length(batch.column(SCHEMA.get_field_index("text")))).as_py() or 0)
+
+
+AnyOp = Annotated[SerializeAsAny[Op], BeforeValidator(lambda spec: build("ops", spec))]
+"""A setting that holds an op: a recipe names it, or gives a table with ``use``."""

@@ -1,0 +1,206 @@
+"""A part: anything that a recipe can name. Its fields are its settings.
+
+A part's name is the name of its file: ``use = "gopher-quality"`` finds ``ops/gopher_quality.py``,
+which defines exactly one public :class:`Part`. There is no table to edit. Listing imports nothing; a
+part's module is imported when the part is built. Parts come from three places, with one contract:
+
+1. the package: a file in ``ops/``, ``readers/``, ``models/``, ``tasks/`` or ``stages/``;
+2. a file beside the recipe: ``use = "./my_ops/no_shouting.py"``;
+3. an installed package with an entry point in the group ``lmloop.ops`` (``lmloop.readers``, ...).
+"""
+
+import hashlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module, metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lmloop.core.errors import PartError, RecipeError, closest
+
+PartKind: TypeAlias = Literal["ops", "readers", "models", "tasks", "stages"]
+KINDS: tuple[str, ...] = get_args(PartKind)
+
+_BESIDE: ContextVar[Path | None] = ContextVar("beside", default=None)
+
+
+class Part(BaseModel):
+    """A frozen bundle of settings; one method does the work, the constructor does nothing.
+
+    ``version`` is raised when the same settings begin to give other results: it is part of the name
+    of everything that the part makes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    @classmethod
+    def name(cls) -> str:
+        """Give the name that a recipe uses: that of the file which defines the part."""
+        beside: str | None = getattr(sys.modules[cls.__module__], "__lmloop_file__", None)
+        return beside or cls.__module__.rpartition(".")[2].replace("_", "-")
+
+    def spec(self) -> dict[str, Any]:
+        """Give what :func:`build` needs to make this part again, in this or another process."""
+        return {
+            "use": self.name(),
+            **{name: _plain(getattr(self, name), Part.spec) for name in self.fields()},
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Give what tells this part's results from another's: name, version and settings.
+
+        A part from a file beside a recipe is named by the file's name and a digest of its source, so
+        that it means the same on another machine and something else once it is edited.
+        """
+        settings = {name: _plain(getattr(self, name), Part.identity) for name in self.fields()}
+        return {"use": _portable_name(type(self)), "version": self.version, **settings}
+
+    @classmethod
+    def fields(cls) -> list[str]:
+        """List the settings."""
+        return list(cls.model_fields)
+
+
+def names(kind: str) -> list[str]:
+    """List what a recipe can name, without importing any of it."""
+    home = import_module(f"lmloop.{kind}")
+    ours = [module.name.replace("_", "-") for module in pkgutil.iter_modules(home.__path__)]
+    return sorted({*ours, *(entry.name for entry in metadata.entry_points(group=f"lmloop.{kind}"))})
+
+
+def find(kind: str, name: str) -> type[Part]:
+    """Find the one part that the file called ``name`` defines.
+
+    Raises:
+        PartError: no such part, two of that name, or a file that defines none or several.
+    """
+    module = _load_file(name) if name.endswith(".py") else _load_named(kind, name)
+    parts = [
+        part
+        for _, part in inspect.getmembers(module, inspect.isclass)
+        if issubclass(part, Part) and part.__module__ == module.__name__ and not part.__name__.startswith("_")
+    ]
+    if len(parts) != 1:
+        found = ", ".join(part.__name__ for part in parts) or "none"
+        raise PartError(
+            f"{module.__file__} must define exactly one part, but defines: {found}",
+            hint="give helpers a leading underscore, or a file of their own",
+        )
+    return parts[0]
+
+
+def build(kind: str, spec: "Mapping[str, Any] | str | Part") -> Part:
+    """Make a part from what a recipe says of it: a name, or a table with ``use`` and settings.
+
+    Raises:
+        PartError: it cannot be found.
+        RecipeError: a setting is unknown, missing or of the wrong type.
+    """
+    if isinstance(spec, Part):
+        return spec
+    if not isinstance(spec, str | Mapping):
+        raise RecipeError(f"{kind}: expected a name or a table, got {spec!r}")
+    settings = {"use": spec} if isinstance(spec, str) else dict(spec)
+    name = settings.pop("use", None)
+    if not isinstance(name, str) or not name:
+        raise RecipeError(f"{kind}: each needs a name, got {spec!r}", hint='write { use = "NAME", ... }')
+    part = find(kind, name)
+    try:
+        return part(**settings)
+    except ValidationError as bad:
+        raise _explain(f"{kind.removesuffix('s')} {name!r}", part, bad) from None
+
+
+@contextmanager
+def beside(folder: Path) -> Iterator[None]:
+    """While open, ``./part.py`` is looked up in this folder: that of the recipe being read."""
+    token = _BESIDE.set(folder.resolve())
+    try:
+        yield
+    finally:
+        _BESIDE.reset(token)
+
+
+def _load_named(kind: str, name: str) -> ModuleType:
+    module = f"lmloop.{kind}.{name.replace('-', '_')}"
+    ours = name.replace("-", "_").isidentifier() and importlib.util.find_spec(module) is not None
+    # scanning entry points costs tens of milliseconds: only for names that are not ours
+    plugins = [] if ours else list(metadata.entry_points(group=f"lmloop.{kind}", name=name))
+    if ours:
+        return import_module(module)
+    if len(plugins) > 1:
+        homes = ", ".join(plugin.value for plugin in plugins)
+        raise PartError(f"several packages offer a {kind.removesuffix('s')} {name!r}: {homes}")
+    if not plugins:
+        known = names(kind)
+        hint = closest(name, known)
+        raise PartError(f"there is no {kind.removesuffix('s')} called {name!r}", hint=hint)
+    return import_module(plugins[0].value)
+
+
+def _load_file(name: str) -> ModuleType:
+    path = Path(name)
+    if not path.is_absolute():
+        path = (_BESIDE.get() or Path.cwd()) / path
+    try:
+        source = path.read_bytes()
+    except OSError as bad:
+        raise PartError(f"cannot read the part {name!r}: {bad.strerror or bad}") from None
+    path = path.resolve()
+    module_name = f"lmloop_beside_{path.stem}_{hashlib.blake2b(source, digest_size=6).hexdigest()}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    module.__dict__["__lmloop_file__"] = str(path)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as bad:
+        del sys.modules[module_name]
+        raise PartError(f"the part {name!r} does not load: {type(bad).__name__}: {bad}") from bad
+    return module
+
+
+def _portable_name(part: type[Part]) -> str:
+    name = part.name()
+    return part.__module__.removeprefix("lmloop_beside_") if name.endswith(".py") else name
+
+
+def _plain(value: Any, dump: Any) -> Any:
+    if isinstance(value, Part):
+        return dump(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, dump) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, dump) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(_plain(item, dump) for item in value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return str(value) if isinstance(value, Path) else value
+
+
+def _explain(what: str, part: type[Part], bad: ValidationError) -> RecipeError:
+    lines, hint = [], ""
+    for error in bad.errors():
+        place = ".".join(str(item) for item in error["loc"])
+        if error["type"] == "extra_forbidden":
+            lines.append(f"unknown setting {place!r}")
+            hint = hint or closest(place, part.fields())
+        elif error["type"] == "missing":
+            lines.append(f"setting {place!r} is missing")
+        else:
+            lines.append(f"{place}: {error['msg']}, got {error['input']!r}" if place else error["msg"])
+    return RecipeError(f"{what}: {'; '.join(lines)}", hint=hint)

@@ -1,0 +1,191 @@
+"""A recipe: named steps and what each reads. Reading one checks everything and runs nothing."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from lmloop.core.errors import RecipeError, closest
+from lmloop.core.part import beside, build
+from lmloop.core.step import Kind, Step
+
+FORMAT = 1
+TOP_KEYS = ("format", "name", "seed", "extends", "step")
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """A step of a recipe: its name, what it does, and the names of what it reads."""
+
+    id: str
+    step: Step
+    wires: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A checked list of steps, in an order in which they can run.
+
+    ``folder`` is where relative paths and ``./parts.py`` start.
+    """
+
+    name: str
+    seed: int
+    steps: tuple[Wired, ...]
+    folder: Path
+
+    @classmethod
+    def read(cls, path: Path | str, sets: Sequence[str] = ()) -> "Recipe":
+        """Read and check a recipe file.
+
+        ``sets`` are overrides like ``seed=3`` or ``clean.ops=["unicode"]``: a step's name, a setting and a
+        TOML value (a bare word is taken as text).
+
+        Raises:
+            RecipeError: the file, a name, a setting or a wire is wrong.
+        """
+        path = Path(path)
+        return cls.check(_apply(_load(path, ()), sets), path.parent, default_name=path.stem)
+
+    @classmethod
+    def check(
+        cls, doc: Mapping[str, Any], folder: Path | None = None, default_name: str = "recipe"
+    ) -> "Recipe":
+        """Check a recipe given as a dictionary of the same form as the file.
+
+        Raises:
+            RecipeError: a name, a setting or a wire is wrong.
+        """
+        folder = folder or Path.cwd()
+        _check_top(doc)
+        done: dict[str, Wired] = {}
+        with beside(folder):
+            for row in doc.get("step", []):
+                wired = _wire(row, done)
+                done[wired.id] = wired
+        if not done:
+            raise RecipeError(
+                "the recipe has no steps", hint='add a [[step]] with id = "..." and use = "..."'
+            )
+        return cls(str(doc.get("name", default_name)), doc.get("seed", 0), tuple(done.values()), folder)
+
+    def upto(self, wanted: str) -> "Recipe":
+        """Keep only a step and what it needs."""
+        by_id = {wired.id: wired for wired in self.steps}
+        if wanted not in by_id:
+            raise RecipeError(f"the recipe has no step {wanted!r}", hint=closest(wanted, by_id))
+        needed, open_ends = set[str](), [wanted]
+        while open_ends:
+            name = open_ends.pop()
+            if name in by_id and name not in needed:
+                needed.add(name)
+                open_ends.extend(by_id[name].wires)
+        steps = tuple(wired for wired in self.steps if wired.id in needed)
+        return Recipe(self.name, self.seed, steps, self.folder)
+
+
+def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise RecipeError(f"{path} extends itself")
+    try:
+        doc = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"there is no recipe {path}", hint="lmloop list recipes") from None
+    except (OSError, UnicodeDecodeError) as bad:
+        raise RecipeError(f"cannot read the recipe {path}: {bad}") from None
+    except tomllib.TOMLDecodeError as bad:
+        raise RecipeError(f"{path} is not valid TOML: {bad}") from None
+    parent = doc.pop("extends", None)
+    if parent is None:
+        return doc
+    if not isinstance(parent, str):
+        raise RecipeError(f"{path}: extends takes one file name, got {parent!r}")
+    return _merge(_load(path.parent / parent, (*seen, path.resolve())), doc)
+
+
+def _merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a child over its parent: steps meet by id, settings by name; a list is replaced, never joined."""
+    merged = {**parent, **{key: value for key, value in child.items() if key != "step"}}
+    steps = {row.get("id"): dict(row) for row in parent.get("step", [])}
+    for row in child.get("step", []):
+        steps[row.get("id")] = {**steps.get(row.get("id"), {}), **row}
+    return {**merged, "step": list(steps.values())}
+
+
+def _apply(doc: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
+    for item in sets:
+        place, equals, text = item.partition("=")
+        keys = place.strip().split(".")
+        if not equals or not all(keys):
+            raise RecipeError(f"cannot read --set {item!r}", hint="write --set step.setting=value")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text.strip()
+        if len(keys) == 1:
+            doc[keys[0]] = value
+            continue
+        steps = {row.get("id"): row for row in doc.get("step", [])}
+        if keys[0] not in steps:
+            raise RecipeError(f"--set {item!r}: no step {keys[0]!r}", hint=closest(keys[0], map(str, steps)))
+        table = steps[keys[0]]
+        for key in keys[1:-1]:
+            table = table.setdefault(key, {})
+            if not isinstance(table, dict):
+                raise RecipeError(f"--set {item!r}: {key!r} is not a table")
+        table[keys[-1]] = value
+    return doc
+
+
+def _check_top(doc: Mapping[str, Any]) -> None:
+    for key in doc:
+        if key not in TOP_KEYS:
+            raise RecipeError(f"unknown key {key!r} at the top of the recipe", hint=closest(key, TOP_KEYS))
+    if doc.get("format", FORMAT) != FORMAT:
+        raise RecipeError(
+            f"recipe format {doc['format']!r} is not known", hint=f"this lmloop reads format {FORMAT}"
+        )
+    seed = doc.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 63:
+        raise RecipeError(f"seed must be a whole number from 0, got {seed!r}")
+    if not isinstance(doc.get("step", []), list):
+        raise RecipeError("steps are written [[step]], with two brackets")
+
+
+def _wire(row: Mapping[str, Any], done: Mapping[str, Wired]) -> Wired:
+    settings = dict(row)
+    name, wires = settings.pop("id", None), settings.pop("from", [])
+    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
+        raise RecipeError(f"each step needs an id of letters, digits, - and _, got {name!r}")
+    if name in done:
+        raise RecipeError(f"two steps are called {name!r}")
+    if not isinstance(wires, list) or not all(isinstance(wire, str) for wire in wires):
+        raise RecipeError(
+            f"step {name!r}: from takes a list of step names, got {wires!r}", hint='from = ["raw"]'
+        )
+    try:
+        step = cast(Step, build("stages", settings))
+    except RecipeError as bad:
+        raise RecipeError(f"step {name!r}: {bad.message}", bad.hint) from None
+    for wire in wires:
+        _check_wire(name, step, wire, done)
+    if step.takes and step.needs_input and not wires:
+        raise RecipeError(
+            f"step {name!r} reads {' or '.join(step.takes)}, but has no inputs", hint='add from = ["..."]'
+        )
+    return Wired(name, step, tuple(wires))
+
+
+def _check_wire(name: str, step: Step, wire: str, done: Mapping[str, Wired]) -> None:
+    kind: Kind
+    if wire.startswith("log:") and len(wire) > 4:
+        kind = "log"
+    elif wire in done:
+        kind = done[wire].step.makes
+    else:
+        hint = closest(wire, done) or "steps read what earlier steps make"
+        raise RecipeError(f"step {name!r} reads {wire!r}, which no earlier step makes", hint=hint)
+    if kind not in step.takes:
+        wants = " or ".join(step.takes) or "nothing"
+        raise RecipeError(f"step {name!r} reads {wants}, but {wire!r} makes {kind}")

@@ -1,0 +1,60 @@
+"""A step turns finished artifacts into a new one."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from lmloop.core.part import Part
+from lmloop.core.progress import Progress, Silent
+
+Kind: TypeAlias = Literal["records", "tokenizer", "tokens", "weights", "scores", "report", "log"]
+Metrics: TypeAlias = Mapping[str, float | int | str]
+
+BLOCKS = "blocks.json"
+"""The file in an artifact that says what a person should see of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A finished folder: what it holds, where it is, the key of its making, the step that made it."""
+
+    kind: Kind
+    path: Path
+    key: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a step is given by the run and what must not change its result (but for the seed).
+
+    ``memory`` is in bytes, for all workers together; relative paths start at ``base``.
+    """
+
+    seed: int = 0
+    workers: int = 1
+    memory: int = 2 << 30
+    base: Path = field(default_factory=Path.cwd)
+    progress: Progress = field(default_factory=Silent)
+
+
+class Step(Part):
+    """One line of a recipe: settings, what it reads, what it makes."""
+
+    takes: ClassVar[tuple[Kind, ...]] = ()
+    makes: ClassVar[Kind]
+    needs_input: ClassVar[bool] = True
+    """Whether the step must be given at least one input; a step that takes nothing needs none."""
+
+    @abstractmethod
+    def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
+        """Read the inputs, fill the folder ``out``, and report numbers.
+
+        ``out`` may hold what an interrupted run of the same key left there: finish it.
+        """
+
+    def outside(self, base: Path, digest: Callable[[Path], str]) -> Any:
+        """Say what this step reads that no step made: JSON that changes when that does. None if nothing."""
+        return None

@@ -1,0 +1,133 @@
+"""The documentation of the Python installation that lmloop runs on: text that every user already has."""
+
+import ast
+import re
+import sys
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from lmloop.core.reader import Reader, Reject, Source
+from lmloop.core.record import Record
+
+TEXT_ENDINGS = (".md", ".rst", ".txt")
+TEXT_NAMES = re.compile(
+    r"(licen[cs]e|copying|notice|readme|authors|changes|changelog|history|news)\b", re.IGNORECASE
+)
+
+Kind = Literal["docstrings", "readme", "licence", "topics"]
+
+
+class PythonDocs(Reader):
+    """Read the documentation inside a Python installation: no download, tens of megabytes, real duplicates.
+
+    It gives the docstrings of every module (read from its source, nothing is imported), read-me files and
+    package descriptions, licence texts, and the language reference in ``pydoc_data``. ``kinds`` chooses among
+    them; ``packages`` limits installed packages to those named (the standard library stays).
+    """
+
+    kinds: list[Kind] = ["docstrings", "readme", "licence", "topics"]
+    packages: list[str] | None = None
+
+    def sources(self, base: Path) -> Iterator[Source]:
+        """List the installation's files that may hold documentation, ordered by name."""
+        found: dict[str, Path] = {}
+        for label, root in _roots():
+            for path in root.rglob("*"):
+                name = f"{label}/{path.relative_to(root).as_posix()}"
+                if self._wanted(label, path, root) and path.is_file():
+                    found[name] = path
+        for name in sorted(found):
+            yield Source(found[name], name, found[name].stat().st_size)
+
+    def read(self, source: Source) -> Iterator[Record | Reject]:
+        """Give the documents of one file."""
+        try:
+            text = source.path.read_bytes().decode("utf-8")
+        except UnicodeDecodeError as bad:
+            yield Reject(source.name, "encoding", str(bad))
+            return
+        kind = _kind(source.path)
+        assert kind is not None, "only files of a known kind are listed"
+        if kind == "topics":
+            yield from _topics(source, text)
+        elif kind == "docstrings":
+            yield from _docstrings(source, text)
+        else:
+            yield Record(text=_description(text) if kind == "readme" else text, meta=_meta(source, kind))
+
+    def _wanted(self, label: str, path: Path, root: Path) -> bool:
+        kind = _kind(path)
+        if kind is None or kind not in self.kinds:
+            return False
+        inside = path.relative_to(root).parts
+        if label == "stdlib" and inside[0] in ("site-packages", "dist-packages"):
+            return False  # these have labels of their own
+        return label == "stdlib" or self.packages is None or inside[0].partition("-")[0] in self.packages
+
+
+def _roots() -> list[tuple[str, Path]]:
+    """Name the folders to look in: the standard library, the packages here, those of the base installation."""
+    stdlib, packages = Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))
+    roots = {"stdlib": stdlib, "packages": packages}
+    if sys.prefix != sys.base_prefix:
+        roots["base-packages"] = stdlib / "site-packages"
+    return [(label, path) for label, path in roots.items() if path.is_dir()]
+
+
+def _kind(path: Path) -> Kind | None:
+    if path.name == "topics.py" and path.parent.name == "pydoc_data":
+        return "topics"
+    if path.suffix == ".py":
+        return "docstrings"
+    match = TEXT_NAMES.match(path.name)
+    if match and path.suffix.lower() in (*TEXT_ENDINGS, "", ".apache", ".bsd", ".apache2", ".mit"):
+        return "licence" if match[1].lower().startswith(("licen", "copying", "notice")) else "readme"
+    if path.name == "METADATA" or path.suffix.lower() in TEXT_ENDINGS[:2]:
+        return "readme"
+    return None
+
+
+def _meta(source: Source, kind: Kind, **more: str) -> dict[str, str]:
+    return {"source": source.name, "kind": kind, **more}
+
+
+def _description(text: str) -> str:
+    """Cut the header fields from a package description (core metadata: fields, a blank line, the text)."""
+    return text.partition("\n\n")[2] if text.startswith("Metadata-Version:") else text
+
+
+def _topics(source: Source, text: str) -> Iterator[Record | Reject]:
+    """Give the chapters of the language reference that ``help()`` shows."""
+    tree = ast.parse(text)
+    tables = [
+        node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+    ]
+    for table in tables:
+        for key, value in ast.literal_eval(table).items():
+            yield Record(text=value, meta=_meta(source, "topics", part=key))
+
+
+def _docstrings(source: Source, text: str) -> Iterator[Record | Reject]:
+    """Give a module's docstrings as one document: each under the name of what it describes."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # other people's escape sequences
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as bad:
+        yield Reject(source.name, "not Python", str(bad))
+        return
+    parts = list(_walk(tree, ""))
+    if parts:
+        yield Record(text="\n\n".join(parts) + "\n", meta=_meta(source, "docstrings"))
+
+
+def _walk(node: ast.AST, name: str) -> Iterator[str]:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if doc := ast.get_docstring(node):
+            yield f"{name}\n{doc}" if name else doc
+        for child in node.body:
+            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from _walk(child, f"{name}.{child.name}" if name else child.name)
