@@ -1,6 +1,5 @@
 """Files to read: names, folders and patterns become a list in a fixed order."""
 
-import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,7 +32,8 @@ def _matches(pattern: str, base: Path, endings: tuple[str, ...]) -> list[Path]:
         return [file for file in path.rglob("*") if file.is_file() and file.name.endswith(endings)]
     if path.is_file():
         return [path]
-    return [Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()]
+    root = Path(path.anchor) if path.is_absolute() else Path()
+    return [file for file in root.glob(str(path.relative_to(root))) if file.is_file()]
 
 
 def _name(path: Path, base: Path) -> str:

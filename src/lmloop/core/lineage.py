@@ -34,11 +34,7 @@ def find_run(home: Path, name: str) -> Path:
             return path
     finished = [path.parent for path in home.glob("*/run.json") if not path.parent.name.endswith(".part")]
     begins = sorted(
-        (
-            path
-            for path in finished
-            if path.name.startswith(f"{name}-") and "-" not in path.name[len(name) + 1 :]
-        ),
+        (path for path in finished if path.name.startswith(f"{name}-") and "-" not in path.name[len(name) + 1 :]),
         key=lambda path: (path / "run.json").stat().st_mtime_ns,
     )
     if begins:

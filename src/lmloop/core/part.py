@@ -12,7 +12,6 @@ part's module is imported when the part is built. Parts come from three places, 
 import hashlib
 import importlib.util
 import inspect
-import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,14 +19,12 @@ from contextvars import ContextVar
 from importlib import import_module, metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lmloop.core.errors import PartError, RecipeError, closest
-
-PartKind: TypeAlias = Literal["ops", "readers", "models", "tasks", "stages"]
-KINDS: tuple[str, ...] = get_args(PartKind)
+from lmloop.core.listing import names
 
 _BESIDE: ContextVar[Path | None] = ContextVar("beside", default=None)
 
@@ -69,12 +66,13 @@ class Part(BaseModel):
         """List the settings."""
         return list(cls.model_fields)
 
+    @classmethod
+    def example(cls) -> Self:
+        """Give a small one to try: what the battery in :mod:`lmloop.testing` tests.
 
-def names(kind: str) -> list[str]:
-    """List what a recipe can name, without importing any of it."""
-    home = import_module(f"lmloop.{kind}")
-    ours = [module.name.replace("_", "-") for module in pkgutil.iter_modules(home.__path__)]
-    return sorted({*ours, *(entry.name for entry in metadata.entry_points(group=f"lmloop.{kind}"))})
+        A part with settings that have no default says here how it can be tried without a file or a network.
+        """
+        return cls()
 
 
 def find(kind: str, name: str) -> type[Part]:

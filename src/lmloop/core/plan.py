@@ -51,9 +51,7 @@ def result_key(identity: Mapping[str, Any], seed: int, parents: Mapping[str, str
     return hashlib.blake2b(body.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _plan_step(
-    wired: Wired, recipe: Recipe, done: Mapping[str, Planned], home: Path, store: Store
-) -> Planned:
+def _plan_step(wired: Wired, recipe: Recipe, done: Mapping[str, Planned], home: Path, store: Store) -> Planned:
     parents, parent_keys = {}, {}
     for wire in wired.wires:
         if wire.startswith("log:"):
@@ -105,9 +103,7 @@ def changes(planned: Planned, last: Card, seed: int, done: Mapping[str, Planned]
             found.append(f"reads {wire!r}, too")
         elif last.parents[wire] != folder:
             made = wire in done and done[wire].state != "kept"
-            found.append(
-                f"{wire!r} will be made again" if made else f"{wire}: {last.parents[wire]} -> {folder}"
-            )
+            found.append(f"{wire!r} will be made again" if made else f"{wire}: {last.parents[wire]} -> {folder}")
     found += [f"no longer reads {wire!r}" for wire in last.parents if wire not in planned.parents]
     if last.outside != planned.outside:
         found.append("the files it reads have changed")

@@ -1,10 +1,10 @@
 """A reader: files of one format in, records out."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, SerializeAsAny
 
@@ -40,6 +40,18 @@ class Reader(Part):
     @abstractmethod
     def read(self, source: Source) -> Iterator[Record | Reject]:
         """Stream the records of one file; what is broken becomes a reject, never a stop."""
+
+    @classmethod
+    def example(cls) -> Self:
+        """Give a reader of all files of its format in a folder: what the battery tests."""
+        required = {name for name, field in cls.model_fields.items() if field.is_required()}
+        settings: dict[str, Any] = {"files": ["."]} if required == {"files"} else {}
+        return cls(**settings)
+
+    @classmethod
+    def example_files(cls) -> Mapping[str, bytes]:
+        """Give small files of the format by name, for the battery; plain text and JSON Lines it has."""
+        return {}
 
 
 AnyReader = Annotated[SerializeAsAny[Reader], BeforeValidator(lambda spec: build("readers", spec))]

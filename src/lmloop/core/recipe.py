@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -46,18 +47,25 @@ class Recipe:
             RecipeError: the file, a name, a setting or a wire is wrong.
         """
         path = Path(path)
-        return cls.check(_apply(_load(path, ()), sets), path.parent, default_name=path.stem)
+        return cls.check(_load(path, ()), path.parent, default_name=path.stem, sets=sets)
 
     @classmethod
     def check(
-        cls, doc: Mapping[str, Any], folder: Path | None = None, default_name: str = "recipe"
+        cls,
+        doc: Mapping[str, Any],
+        folder: Path | None = None,
+        default_name: str = "recipe",
+        sets: Sequence[str] = (),
     ) -> "Recipe":
         """Check a recipe given as a dictionary of the same form as the file.
+
+        A setting of a part in a list is set by the part's name: ``clean.ops.minhash.bands=20``.
 
         Raises:
             RecipeError: a name, a setting or a wire is wrong.
         """
         folder = folder or Path.cwd()
+        doc = _apply(deepcopy(dict(doc)), sets)
         _check_top(doc)
         done: dict[str, Wired] = {}
         with beside(folder):
@@ -65,9 +73,7 @@ class Recipe:
                 wired = _wire(row, done)
                 done[wired.id] = wired
         if not done:
-            raise RecipeError(
-                "the recipe has no steps", hint='add a [[step]] with id = "..." and use = "..."'
-            )
+            raise RecipeError("the recipe has no steps", hint='add a [[step]] with id = "..." and use = "..."')
         return cls(str(doc.get("name", default_name)), doc.get("seed", 0), tuple(done.values()), folder)
 
     def upto(self, wanted: str) -> "Recipe":
@@ -131,11 +137,29 @@ def _apply(doc: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
             raise RecipeError(f"--set {item!r}: no step {keys[0]!r}", hint=closest(keys[0], map(str, steps)))
         table = steps[keys[0]]
         for key in keys[1:-1]:
-            table = table.setdefault(key, {})
-            if not isinstance(table, dict):
-                raise RecipeError(f"--set {item!r}: {key!r} is not a table")
+            table = _enter(table, key, item)
+        if not isinstance(table, dict):
+            raise RecipeError(f"--set {item!r}: {keys[-2]!r} is not a table")
         table[keys[-1]] = value
     return doc
+
+
+def _enter(table: Any, key: str, item: str) -> Any:
+    """Go one level down: a table by its key, a list of parts by a part's name. A bare name becomes a table."""
+    if isinstance(table, list):
+        uses = [part.get("use") if isinstance(part, dict) else part for part in table]
+        if key not in uses:
+            hint = closest(key, filter(None, map(str, uses)))
+            raise RecipeError(f"--set {item!r}: no part {key!r} in the list", hint=hint)
+        place = uses.index(key)
+        table[place] = table[place] if isinstance(table[place], dict) else {"use": key}
+        return table[place]
+    if not isinstance(table, dict):
+        raise RecipeError(f"--set {item!r}: {key!r} is in no table")
+    inner = table.setdefault(key, {})
+    if isinstance(inner, str):
+        inner = table[key] = {"use": inner}
+    return inner
 
 
 def _check_top(doc: Mapping[str, Any]) -> None:
@@ -143,9 +167,7 @@ def _check_top(doc: Mapping[str, Any]) -> None:
         if key not in TOP_KEYS:
             raise RecipeError(f"unknown key {key!r} at the top of the recipe", hint=closest(key, TOP_KEYS))
     if doc.get("format", FORMAT) != FORMAT:
-        raise RecipeError(
-            f"recipe format {doc['format']!r} is not known", hint=f"this lmloop reads format {FORMAT}"
-        )
+        raise RecipeError(f"recipe format {doc['format']!r} is not known", hint=f"this lmloop reads format {FORMAT}")
     seed = doc.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 63:
         raise RecipeError(f"seed must be a whole number from 0, got {seed!r}")
@@ -161,9 +183,7 @@ def _wire(row: Mapping[str, Any], done: Mapping[str, Wired]) -> Wired:
     if name in done:
         raise RecipeError(f"two steps are called {name!r}")
     if not isinstance(wires, list) or not all(isinstance(wire, str) for wire in wires):
-        raise RecipeError(
-            f"step {name!r}: from takes a list of step names, got {wires!r}", hint='from = ["raw"]'
-        )
+        raise RecipeError(f"step {name!r}: from takes a list of step names, got {wires!r}", hint='from = ["raw"]')
     try:
         step = cast(Step, build("stages", settings))
     except RecipeError as bad:

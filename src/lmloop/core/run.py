@@ -58,7 +58,7 @@ def run(
         LmloopError: what is wrong with the recipe, an input or the machine.
     """
     if isinstance(recipe, Mapping):
-        recipe = Recipe.check(recipe)
+        recipe = Recipe.check(recipe, sets=sets)
     elif not isinstance(recipe, Recipe):
         recipe = Recipe.read(recipe, sets)
     context = Context(recipe.seed, workers or cores(), memory, recipe.folder, progress or Silent())
@@ -96,9 +96,7 @@ def adopt(home: Path, store: Store) -> None:
                 store.note_run(card.folder, card.id, card.key, card.recipe)
 
 
-def _provide(
-    planned: Planned, recipe: Recipe, made: Mapping[str, Artifact], home: Path, context: Context
-) -> Run:
+def _provide(planned: Planned, recipe: Recipe, made: Mapping[str, Artifact], home: Path, context: Context) -> Run:
     """Keep a step's result or make it; one process at a time makes a folder, others wait for it."""
     if planned.state == "kept":
         return Run(Card.read(home / planned.folder), home / planned.folder, fresh=False)
@@ -137,15 +135,11 @@ def _whole(out: Path, planned: Planned, context: Context) -> Card | None:
     return None
 
 
-def _make(
-    planned: Planned, recipe: Recipe, made: Mapping[str, Artifact], home: Path, context: Context
-) -> Card:
+def _make(planned: Planned, recipe: Recipe, made: Mapping[str, Artifact], home: Path, context: Context) -> Card:
     step, out = planned.wired.step, home / planned.folder
     part = out.with_name(f"{out.name}.part")
     part.mkdir(exist_ok=True)
-    inputs = [
-        made.get(wire) or Artifact("log", home / STORE, planned.parents[wire]) for wire in planned.wired.wires
-    ]
+    inputs = [made.get(wire) or Artifact("log", home / STORE, planned.parents[wire]) for wire in planned.wired.wires]
     start = time.monotonic()
     try:
         metrics = step.run(inputs, part, context)
@@ -168,9 +162,7 @@ def _make(
         card.write(part)
         part.rename(out)
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"stopped while making {out.name}", hint="run it again to go on from there"
-        ) from None
+        raise Interrupted(f"stopped while making {out.name}", hint="run it again to go on from there") from None
     except OSError as bad:
         raise _explain(bad, out.name) from bad
     except LmloopError as bad:

@@ -13,9 +13,7 @@ from lmloop.core.reader import Reader, Reject, Source
 from lmloop.core.record import Record
 
 TEXT_ENDINGS = (".md", ".rst", ".txt")
-TEXT_NAMES = re.compile(
-    r"(licen[cs]e|copying|notice|readme|authors|changes|changelog|history|news)\b", re.IGNORECASE
-)
+TEXT_NAMES = re.compile(r"(licen[cs]e|copying|notice|readme|authors|changes|changelog|history|news)\b", re.IGNORECASE)
 
 Kind = Literal["docstrings", "readme", "licence", "topics"]
 
@@ -44,18 +42,19 @@ class PythonDocs(Reader):
 
     def read(self, source: Source) -> Iterator[Record | Reject]:
         """Give the documents of one file."""
-        try:
-            text = source.path.read_bytes().decode("utf-8")
-        except UnicodeDecodeError as bad:
-            yield Reject(source.name, "encoding", str(bad))
-            return
         kind = _kind(source.path)
         assert kind is not None, "only files of a known kind are listed"
+        code = source.path.read_bytes()
         if kind == "topics":
-            yield from _topics(source, text)
+            yield from _topics(source, code)
         elif kind == "docstrings":
-            yield from _docstrings(source, text)
+            yield from _docstrings(source, code)
         else:
+            try:
+                text = code.decode("utf-8")
+            except UnicodeDecodeError as bad:
+                yield Reject(source.name, "encoding", str(bad))
+                return
             yield Record(text=_description(text) if kind == "readme" else text, meta=_meta(source, kind))
 
     def _wanted(self, label: str, path: Path, root: Path) -> bool:
@@ -99,23 +98,21 @@ def _description(text: str) -> str:
     return text.partition("\n\n")[2] if text.startswith("Metadata-Version:") else text
 
 
-def _topics(source: Source, text: str) -> Iterator[Record | Reject]:
+def _topics(source: Source, code: bytes) -> Iterator[Record | Reject]:
     """Give the chapters of the language reference that ``help()`` shows."""
-    tree = ast.parse(text)
-    tables = [
-        node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
-    ]
+    tree = ast.parse(code)
+    tables = [node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)]
     for table in tables:
         for key, value in ast.literal_eval(table).items():
             yield Record(text=value, meta=_meta(source, "topics", part=key))
 
 
-def _docstrings(source: Source, text: str) -> Iterator[Record | Reject]:
+def _docstrings(source: Source, code: bytes) -> Iterator[Record | Reject]:
     """Give a module's docstrings as one document: each under the name of what it describes."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # other people's escape sequences
-            tree = ast.parse(text)
+            tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError) as bad:
         yield Reject(source.name, "not Python", str(bad))
         return

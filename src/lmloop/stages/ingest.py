@@ -143,9 +143,7 @@ def _encodable(record: Record) -> bool:
 def _named(record: Record, source: Source, number: int) -> Record:
     """Name a record by where it stands, so that two copies of a text are two rows."""
     place = hashlib.blake2b(f"{source.name}\0{number}".encode("utf-8", "surrogateescape"), digest_size=8)
-    return Record(
-        record.text, record.prompt, record.choices, record.answer, record.meta, id=place.hexdigest()
-    )
+    return Record(record.text, record.prompt, record.choices, record.answer, record.meta, id=place.hexdigest())
 
 
 def _write_sources(path: Path, sources: Sequence[Source]) -> None:
@@ -174,9 +172,7 @@ def _gather_rejects(out: Path, results: Sequence[Result]) -> list[Reject]:
     return rejects
 
 
-def _blocks(
-    sources: Sequence[Source], total: Mapping[str, Any], rejects: Sequence[Reject]
-) -> list[blocks.Block]:
+def _blocks(sources: Sequence[Source], total: Mapping[str, Any], rejects: Sequence[Reject]) -> list[blocks.Block]:
     figures = (
         blocks.Figure("files", len(sources)),
         blocks.Figure("documents", total["records"]),

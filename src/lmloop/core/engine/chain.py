@@ -71,9 +71,7 @@ def run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool, 
     for number, segment in enumerate(segments):
         after = barriers[number] if number < len(barriers) else None
         phase = _Phase(out, number, shards, before, after)
-        results.append(
-            pool.each(_label(segment, before), run_segment, phase.tasks(segment, samples), phase.done)
-        )
+        results.append(pool.each(_label(segment, before), run_segment, phase.tasks(segment, samples), phase.done))
         if before is not None:
             _remove(before[1].parent)
         if after is not None:
@@ -142,9 +140,7 @@ class _Phase:
             pool.each(f"{barrier.name()}: match", reduce_partition, tasks, self.folder / "reduced")
             found = pa.concat_tables(read_table(task.target) for task in tasks)
         else:
-            found = barrier.reduce(
-                pa.table({"key": pa.array([], pa.uint64()), "row": pa.array([], pa.uint64())})
-            )
+            found = barrier.reduce(pa.table({"key": pa.array([], pa.uint64()), "row": pa.array([], pa.uint64())}))
         write_table(self.decisions, barrier.settle(found))
         return self.decisions
 

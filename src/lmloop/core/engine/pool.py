@@ -109,9 +109,7 @@ class Pool:
 class _Round(Generic[T]):
     """One list of tasks being done: what waits, what is in hand, and what has killed a worker."""
 
-    def __init__(
-        self, pool: Pool, work: Callable[[T], Result], tasks: Sequence[T], done: Path, bar: Bar
-    ) -> None:
+    def __init__(self, pool: Pool, work: Callable[[T], Result], tasks: Sequence[T], done: Path, bar: Bar) -> None:
         self.pool, self.work, self.done, self.bar = pool, work, done, bar
         self.waiting = deque(tasks)
         self.suspects: deque[T] = deque()

@@ -164,12 +164,8 @@ class _Segment:
         for reason in reasons:
             self.kept_texts[op, reason] += 1
             keep.append(self.kept_texts[op, reason] <= self.task.samples)
-        texts = [
-            text if kept else None for text, kept in zip(rows.column("text").to_pylist(), keep, strict=True)
-        ]
-        return rows.set_column(
-            rows.schema.get_field_index("text"), SCHEMA.field("text"), pa.array(texts, pa.string())
-        )
+        texts = [text if kept else None for text, kept in zip(rows.column("text").to_pylist(), keep, strict=True)]
+        return rows.set_column(rows.schema.get_field_index("text"), SCHEMA.field("text"), pa.array(texts, pa.string()))
 
     def _numbers(self, row: int, count: int) -> npt.NDArray[np.uint64]:
         return np.uint64(self._first(row)) + np.arange(count, dtype=np.uint64)
@@ -204,9 +200,7 @@ def _blame(op: Op, source: Path, bad: Exception) -> StepError:
     frame = traceback.extract_tb(bad.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
     message = f"op {op.name()!r} failed on {source.name}: {type(bad).__name__}: {bad} (at {place})"
-    return StepError(
-        message, hint="this is a fault of the op, not of the data: lmloop check part tries it out"
-    )
+    return StepError(message, hint="this is a fault of the op, not of the data: lmloop check part tries it out")
 
 
 def _plain(tally: OpTally) -> dict[str, Any]:

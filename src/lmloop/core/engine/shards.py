@@ -39,9 +39,7 @@ def list_shards(folders: Iterable[Path]) -> list[Shard]:
         DataError: a shard is not a Parquet file.
     """
     paths = [path for folder in folders for path in sorted((folder / DATA).glob("*.parquet"))]
-    return [
-        Shard(n, path, _open(path).metadata.num_rows, path.stat().st_size) for n, path in enumerate(paths)
-    ]
+    return [Shard(n, path, _open(path).metadata.num_rows, path.stat().st_size) for n, path in enumerate(paths)]
 
 
 def read_shard(path: Path) -> Iterator[Batch]:
@@ -58,10 +56,13 @@ def read_shard(path: Path) -> Iterator[Batch]:
             yield conform(file.schema_arrow.empty_table())
 
 
-def read_rows(folder: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """Stream some columns of an artifact's rows, a row group at a time; missing columns are left out."""
-    for shard in list_shards([folder]):
-        with _open(shard.path) as file:
+def read_columns(folder: Path, columns: list[str] | None) -> Iterator[pa.Table]:
+    """Stream some columns (None: all) of a folder's Parquet files, a row group at a time.
+
+    A column that a file does not have is left out.
+    """
+    for path in sorted(folder.glob("*.parquet")):
+        with _open(path) as file:
             wanted = columns and [name for name in columns if name in file.schema_arrow.names]
             for group in range(file.metadata.num_row_groups):
                 yield file.read_row_group(group, columns=wanted)
@@ -121,6 +122,4 @@ def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as bad:
-        raise DataError(
-            f"the shard {path} cannot be read: {bad}", hint="remove its folder; it is made again"
-        ) from None
+        raise DataError(f"the shard {path} cannot be read: {bad}", hint="remove its folder; it is made again") from None

@@ -31,16 +31,14 @@ class Curate(Step):
         """Run the chain over all shards and describe what came of it."""
         with Pool(context.workers, context.progress) as pool:
             totals = run_chain(self.ops, [item.path for item in inputs], out, pool, SAMPLES[self.dropped])
-        blocks.write(out / BLOCKS, describe(out, totals))
+        blocks.write(out / BLOCKS, describe(out, totals, self.ops))
         return _metrics(totals)
 
 
 def _metrics(totals: Totals) -> Metrics:
     first, last = totals.ops[0], totals.ops[-1]
     drops = {
-        f"drop/{tally.op}/{reason}": count
-        for tally in totals.ops
-        for reason, count in sorted(tally.drops.items())
+        f"drop/{tally.op}/{reason}": count for tally in totals.ops for reason, count in sorted(tally.drops.items())
     }
     return {
         "rows_in": first.rows_in,

@@ -1,0 +1,54 @@
+# The two commands of the README, and what continuous integration runs. All of it sets itself up.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help quickstart test slow check format lint layers types docs setup clean
+
+help:  ## say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+quickstart: $(VENV)/.installed  ## set up, and run the main job on the text of your own Python installation
+	$(BIN)/lmloop run quickstart
+
+test: $(VENV)/.dev  ## set up, and run the tests
+	$(BIN)/python -m pytest -n auto
+
+slow: $(VENV)/.dev  ## run the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: format lint layers types test  ## all that must hold before a change lands (the docs are checked by tests)
+
+format: $(VENV)/.dev  ## is every file formatted?
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.dev  ## what the linter says
+	$(BIN)/ruff check .
+
+layers: $(VENV)/.dev  ## do imports only point downwards?
+	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/.dev  ## what the type checker says
+	$(BIN)/mypy
+
+docs: $(VENV)/.dev  ## write the generated parts of docs/reference again
+	$(BIN)/python -m lmloop.faces.reference --write
+
+setup: $(VENV)/.dev  ## only set up the development environment
+
+clean:  ## remove the environment and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "lmloop needs Python 3.11 or newer; try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.installed

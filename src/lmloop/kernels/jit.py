@@ -1,0 +1,68 @@
+"""How kernels are compiled, and where the machine code is kept.
+
+numba keeps compiled code beside a function's own file and looks for changes in that file alone, so a change
+to a helper in another file would leave old machine code in use. Our folder is therefore named by a digest of
+every file that goes into a kernel; where no folder can be written, kernels are compiled in each process.
+
+Kernels allocate nothing: callers make the arrays. So they are compiled without numba's reference counts, whose
+atomic operations at every call of a helper would make them 2 to 8 times slower.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numba.extending
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+_numba: Any = numba  # its own type hints know neither all options nor helpers of intrinsics
+_OPTIONS = {"nogil": True, "_nrt": False}
+
+intrinsic: Any = numba.extending.intrinsic
+
+
+def cache_folder() -> Path:
+    """Where this version of the kernels keeps its machine code; ``NUMBA_CACHE_DIR`` moves it."""
+    digest = hashlib.blake2b(digest_size=8)
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return _user_cache() / f"kernels-{digest.hexdigest()}"
+
+
+def compiled(function: Kernel) -> Kernel:
+    """Compile a kernel on its first call; it runs without the interpreter lock and is kept on disk."""
+    place = _numba.config.CACHE_DIR
+    _numba.config.CACHE_DIR = _FOLDER
+    try:
+        kernel: Kernel = _numba.njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # neither ours nor any folder of numba's choice can be written
+        kernel = _numba.njit(**_OPTIONS)(function)
+    finally:
+        _numba.config.CACHE_DIR = place
+    return kernel
+
+
+def inlined(function: Kernel) -> Kernel:
+    """Compile a helper into each kernel that calls it."""
+    kernel: Kernel = _numba.njit(forceinline=True, **_OPTIONS)(function)
+    return kernel
+
+
+def _user_cache() -> Path:
+    """The folder for caches of this user, by the custom of the system."""
+    if _numba.config.CACHE_DIR:
+        return Path(_numba.config.CACHE_DIR)
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  (Path.home() raises where there is no home)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home)) / "lmloop" / "cache"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "lmloop"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "lmloop"
+
+
+_FOLDER = str(cache_folder())

@@ -1,0 +1,244 @@
+"""Gopher quality: statistics of a document's words, symbols and lines, and the rules over them.
+
+Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", appendix A.1.1
+("Quality filtering"), with datatrove's reading of what the paper leaves open. The paper is about English; where
+a rule counts words, Chinese, Japanese and Korean text is read so that the same thresholds mean the same:
+
+* number of words: :data:`CJK_PER_WORD` CJK characters count as one word;
+* ratios to the number of words ("#", ellipses) and share of words with a letter: a CJK character counts as one
+  word with a letter. Punctuation is about as frequent among Chinese characters as among English words;
+* mean word length: taken over the other words, and not asked of a document read as CJK;
+* stop words: a document read as CJK must have two different ones of the CJK list, others two of the English.
+
+A document is read as CJK where at least half its words are (``cjk_share`` >= 0.5).
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lmloop.kernels.jit import compiled, inlined
+from lmloop.kernels.text import Floats, Hashes, TextBuffer, line_break_width, skip_space, text_buffer, trim_space
+from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, KIND_SYMBOL, KIND_WORD, Tokens, segment
+
+READ_AS_CJK = 0.5  # from this share of words on
+
+STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")  # the paper's; case counts
+CJK_STOP_WORDS = (
+    *("的", "了", "是", "在", "和", "有", "不", "我"),  # Chinese
+    *("の", "は", "に", "を", "が", "で", "と", "も"),  # Japanese particles
+    *("이", "는", "을", "의", "에", "가", "은", "를"),  # Korean particles, as syllables
+)
+
+REASONS = (
+    *("kept", "too-few-words", "too-many-words", "short-words", "long-words", "hash-symbols", "ellipses"),
+    *("bullet-lines", "ellipsis-lines", "few-letter-words", "few-stop-words"),
+)
+
+
+class StopWords(NamedTuple):
+    """A hash table of stop words: ``hash`` uint64 [slots] (0: free), ``bit`` uint64 [slots].
+
+    Bits 0 to 31 are words of the English list, 32 to 63 of the CJK list.
+    """
+
+    hash: Hashes
+    bit: Hashes
+
+
+class QualityThresholds(NamedTuple):
+    """What a document must keep to; the defaults are the paper's."""
+
+    min_words: float = 50
+    max_words: float = 100_000
+    min_word_length: float = 3
+    max_word_length: float = 10
+    max_hash_ratio: float = 0.1
+    max_ellipsis_ratio: float = 0.1
+    max_bullet_lines: float = 0.9
+    max_ellipsis_lines: float = 0.3
+    min_letter_words: float = 0.8
+    min_stop_words: float = 2
+
+
+class QualityStatistics(NamedTuple):
+    """Statistics of each document, float64 [documents] each; a ratio to nothing is 0.
+
+    ``words`` without punctuation and symbols, CJK characters counted as said above; ``word_length`` mean code
+    points of words that are not CJK; ``hash_ratio`` and ``ellipsis_ratio`` "#" and "..." or "…" to tokens;
+    ``bullet_lines`` and ``ellipsis_lines`` share of lines that start with "•" or "-", or end with an ellipsis;
+    ``letter_words`` share of tokens with a letter; ``stop_words`` how many different ones of the list that the
+    document is read by; ``cjk_share`` share of words that are CJK.
+    """
+
+    words: Floats
+    word_length: Floats
+    hash_ratio: Floats
+    ellipsis_ratio: Floats
+    bullet_lines: Floats
+    ellipsis_lines: Floats
+    letter_words: Floats
+    stop_words: Floats
+    cjk_share: Floats
+
+
+def quality_statistics(buffer: TextBuffer, tokens: Tokens, stop_words: StopWords | None = None) -> QualityStatistics:
+    """Take the statistics of each document from its text and its tokens."""
+    statistics = np.zeros((len(QualityStatistics._fields), len(buffer.offsets) - 1))
+    _quality(buffer, tokens, stop_words or default_stop_words(), statistics)
+    return QualityStatistics(*statistics)
+
+
+def quality_reasons(
+    statistics: QualityStatistics, thresholds: QualityThresholds | None = None
+) -> npt.NDArray[np.uint8]:
+    """Give the first rule that each document breaks, a number into :data:`REASONS`: uint8 [documents]."""
+    limits, s = thresholds or QualityThresholds(), statistics
+    spaced = s.cjk_share < READ_AS_CJK
+    broken = [
+        s.words < limits.min_words,
+        s.words > limits.max_words,
+        spaced & (s.word_length < limits.min_word_length),
+        spaced & (s.word_length > limits.max_word_length),
+        s.hash_ratio > limits.max_hash_ratio,
+        s.ellipsis_ratio > limits.max_ellipsis_ratio,
+        s.bullet_lines > limits.max_bullet_lines,
+        s.ellipsis_lines > limits.max_ellipsis_lines,
+        s.letter_words < limits.min_letter_words,
+        s.stop_words < limits.min_stop_words,
+    ]
+    return np.select(broken, range(1, len(broken) + 1), 0).astype(np.uint8)
+
+
+def make_stop_words(english: Sequence[str], cjk: Sequence[str]) -> StopWords:
+    """Build the table for two lists of up to 32 words; each word must be one token."""
+    words = [*english, *cjk]
+    tokens = segment(text_buffer(pa.array(words, pa.string())))
+    assert len(tokens.hash) == len(words), "a stop word must be one word, or one CJK character"
+    assert max(len(english), len(cjk)) <= 32, "at most 32 stop words a list"
+    table = StopWords(np.zeros(256, np.uint64), np.zeros(256, np.uint64))
+    for number, key in enumerate(tokens.hash.tolist()):
+        slot = key % 256
+        while table.hash[slot]:
+            slot = (slot + 1) % 256
+        table.hash[slot] = key
+        table.bit[slot] = 1 << (number if number < len(english) else 32 + number - len(english))
+    return table
+
+
+@cache
+def default_stop_words() -> StopWords:
+    """Give the table of :data:`STOP_WORDS` and :data:`CJK_STOP_WORDS`."""
+    return make_stop_words(STOP_WORDS, CJK_STOP_WORDS)
+
+
+@inlined
+def stop_word_bit(key: Any, table: Any) -> Any:
+    """Give the bit of a stop word by its token's hash; 0 for all other tokens."""
+    slot = key & np.uint64(255)
+    while table.hash[slot] != 0:
+        if table.hash[slot] == key:
+            return table.bit[slot]
+        slot = (slot + np.uint64(1)) & np.uint64(255)
+    return np.uint64(0)
+
+
+@inlined
+def count_bits(mask: Any) -> Any:
+    """Count the bits that are set."""
+    count = 0
+    while mask != 0:
+        mask &= mask - np.uint64(1)
+        count += 1
+    return count
+
+
+@inlined
+def is_ellipsis(data: Any, i: Any, end: Any) -> Any:
+    """Say whether "…" (U+2026) stands at ``i``."""
+    return data[i] == 0xE2 and i + 2 < end and data[i + 1] == 0x80 and data[i + 2] == 0xA6
+
+
+@compiled
+def count_symbols(data: Any, start: Any, end: Any) -> Any:
+    """Count "#", and ellipses as ``str.count`` does: three dots, not overlapping, or the one character."""
+    hashes, ellipses, dots = 0, 0, 0
+    for i in range(start, end):
+        byte = data[i]
+        if byte == 46:
+            dots += 1
+            if dots == 3:
+                ellipses += 1
+                dots = 0
+        else:
+            dots = 0
+            hashes += byte == 35
+            if byte == 0xE2 and is_ellipsis(data, i, end):
+                ellipses += 1
+    return hashes, ellipses
+
+
+@compiled
+def count_lines(data: Any, start: Any, end: Any) -> Any:
+    """Count the lines of ``str.splitlines``, those that start with a bullet, and those that end in an ellipsis."""
+    lines, bullets, ellipses, i = 0, 0, 0, start
+    while i < end:
+        first, gap = i, 0
+        while i < end:
+            gap = line_break_width(data, i, end)
+            if gap:
+                break
+            i += 1
+        lines += 1
+        head = skip_space(data, first, i)
+        if head < i and (
+            data[head] == 45
+            or (data[head] == 0xE2 and head + 2 < i and data[head + 1] == 0x80 and data[head + 2] == 0xA2)
+        ):
+            bullets += 1
+        tail = trim_space(data, first, i)
+        if tail - first >= 3 and (
+            is_ellipsis(data, tail - 3, tail)
+            or (data[tail - 1] == 46 and data[tail - 2] == 46 and data[tail - 3] == 46)
+        ):
+            ellipses += 1
+        i += gap
+    return lines, bullets, ellipses
+
+
+@compiled
+def _quality(buffer: Any, tokens: Any, stop_words: Any, statistics: Any) -> None:
+    for document in range(statistics.shape[1]):
+        words, letters, lettered, cjk, seen = 0, 0, 0, 0, np.uint64(0)
+        first, last = tokens.first[document], tokens.first[document + 1]
+        for token in range(first, last):
+            kind = tokens.kind[token]
+            if kind == KIND_SYMBOL:
+                continue
+            seen |= stop_word_bit(tokens.hash[token], stop_words)
+            if kind == KIND_CJK:
+                cjk += 1
+            else:
+                words += 1
+                letters += tokens.length[token]
+                lettered += kind == KIND_WORD
+        start, end = buffer.offsets[document], buffer.offsets[document + 1]
+        hashes, ellipses = count_symbols(buffer.data, start, end)
+        lines, bullet_lines, ellipsis_lines = count_lines(buffer.data, start, end)
+        all_words = words + cjk / CJK_PER_WORD
+        share = cjk / CJK_PER_WORD / max(all_words, 1.0)
+        count = max(last - first, 1)
+        statistics[0, document] = all_words
+        statistics[1, document] = letters / max(words, 1)
+        statistics[2, document] = hashes / count
+        statistics[3, document] = ellipses / count
+        statistics[4, document] = bullet_lines / max(lines, 1)
+        statistics[5, document] = ellipsis_lines / max(lines, 1)
+        statistics[6, document] = (lettered + cjk) / count
+        mask = seen >> np.uint64(32) if share >= READ_AS_CJK else seen & np.uint64(0xFFFFFFFF)
+        statistics[7, document] = count_bits(mask)
+        statistics[8, document] = share

@@ -1,0 +1,350 @@
+"""Gopher repetition: how much of a document is the same lines, paragraphs and n-grams over again.
+
+Rae et al. 2021, appendix A.1.1 ("Repetition removal", table A1), with datatrove's reading of what the paper
+leaves open. An n-gram is n tokens in a row, punctuation among them. In a document read as CJK (at least half
+of its words are), where the paper says n words we take n words' worth of characters: 1.5 n, rounded up; so a
+repeated phrase of five words is caught at the length that it has in either language.
+
+n-grams are found level by level: an n-gram can only be there twice if both of its (n-1)-grams are. Each level
+numbers its repeated n-grams, and the next looks at neighbouring pairs of such numbers alone. That is exact
+(nothing is estimated, nothing rests on hashes of hashes), and the work shrinks with every level.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lmloop.kernels.hashing import GOLDEN, fold, hash_range, load64
+from lmloop.kernels.jit import compiled, inlined
+from lmloop.kernels.quality import READ_AS_CJK
+from lmloop.kernels.text import Floats, Hashes, Integers, TextBuffer, count_code_points, skip_space, trim_space
+from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, KIND_SYMBOL, Tokens
+
+Numbers = npt.NDArray[np.int32]
+
+TOP_SIZES = (2, 3, 4)
+DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
+
+REASONS = (
+    *("kept", "duplicate-paragraphs", "duplicate-paragraph-characters"),
+    *("duplicate-lines", "duplicate-line-characters"),
+    *(f"top-{n}-gram" for n in TOP_SIZES),
+    *(f"duplicate-{n}-grams" for n in DUPLICATE_SIZES),
+)
+
+NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
+LOW_BITS = np.uint64(0x0101010101010101)
+HIGH_BITS = np.uint64(0x8080808080808080)
+
+
+class RepetitionThresholds(NamedTuple):
+    """The highest share that each statistic may have; the defaults are the paper's (table A1)."""
+
+    paragraphs: float = 0.30
+    paragraph_characters: float = 0.20
+    lines: float = 0.30
+    line_characters: float = 0.20
+    top_2_gram: float = 0.20
+    top_3_gram: float = 0.18
+    top_4_gram: float = 0.16
+    duplicate_5_grams: float = 0.15
+    duplicate_6_grams: float = 0.14
+    duplicate_7_grams: float = 0.13
+    duplicate_8_grams: float = 0.12
+    duplicate_9_grams: float = 0.11
+    duplicate_10_grams: float = 0.10
+
+
+class RepetitionStatistics(NamedTuple):
+    """Statistics of each document, float64 [documents] each; of an empty document, 0.
+
+    ``paragraphs`` and ``lines``: share of them that were there before. All others are shares of the document's
+    code points: in such paragraphs or lines, in the most frequent n-gram (all its places, tokens joined by one
+    space but between CJK characters), and in n-grams that were there before (none counted twice).
+    """
+
+    paragraphs: Floats
+    paragraph_characters: Floats
+    lines: Floats
+    line_characters: Floats
+    top_2_gram: Floats
+    top_3_gram: Floats
+    top_4_gram: Floats
+    duplicate_5_grams: Floats
+    duplicate_6_grams: Floats
+    duplicate_7_grams: Floats
+    duplicate_8_grams: Floats
+    duplicate_9_grams: Floats
+    duplicate_10_grams: Floats
+
+
+class Scratch(NamedTuple):
+    """Room for one document, used again for each.
+
+    ``keys`` [n] what to number; ``numbers`` [n] the number of each; ``places`` [n] token at which it starts;
+    ``slots`` [2^k >= 2n] the hash table (number + 1; 0 free); ``known`` [n] key of each number; ``counts`` [n]
+    how often each number came; ``ends`` [n + 1] code points in the tokens before each; ``characters`` [9] what
+    the n-grams of the last nine statistics hold.
+    """
+
+    keys: Hashes
+    numbers: Numbers
+    places: Numbers
+    slots: Numbers
+    known: Hashes
+    counts: Numbers
+    ends: Integers
+    characters: Integers
+
+
+def repetition_statistics(buffer: TextBuffer, tokens: Tokens) -> RepetitionStatistics:
+    """Take the statistics of each document from its text and its tokens."""
+    statistics = np.zeros((len(RepetitionStatistics._fields), len(buffer.offsets) - 1))
+    room = max(int(np.diff(tokens.first).max(initial=0)), _most_lines(buffer))
+    _repetition(buffer, tokens, _gram_sizes(), _make_scratch(room), statistics)
+    return RepetitionStatistics(*statistics)
+
+
+def repetition_reasons(
+    statistics: RepetitionStatistics, thresholds: RepetitionThresholds | None = None
+) -> npt.NDArray[np.uint8]:
+    """Give the first rule that each document breaks, a number into :data:`REASONS`: uint8 [documents]."""
+    limits = thresholds or RepetitionThresholds()
+    broken = [share > limit for share, limit in zip(statistics, limits, strict=True)]
+    return np.select(broken, range(1, len(broken) + 1), 0).astype(np.uint8)
+
+
+def _make_scratch(room: int) -> Scratch:
+    """Make room for a document of so many tokens or lines."""
+    return Scratch(
+        keys=np.empty(room, np.uint64),
+        numbers=np.empty(room, np.int32),
+        places=np.empty(room, np.int32),
+        slots=np.empty(max(16, 1 << (2 * room - 1).bit_length()), np.int32),
+        known=np.empty(room, np.uint64),
+        counts=np.empty(room, np.int32),
+        ends=np.empty(room + 1, np.int64),
+        characters=np.empty(len(TOP_SIZES) + len(DUPLICATE_SIZES), np.int64),
+    )
+
+
+def _gram_sizes() -> Integers:
+    """Tokens in the n-grams of the last nine statistics: row 0 for words, row 1 for CJK characters."""
+    sizes = np.array(TOP_SIZES + DUPLICATE_SIZES)
+    return np.stack([sizes, np.ceil(sizes * CJK_PER_WORD).astype(np.int64)])
+
+
+@inlined
+def find_newline(data: Any, i: Any, end: Any) -> Any:
+    """Give the place of the next newline from ``i`` on, or ``end``; looks at 8 bytes at a time."""
+    while i + 8 <= end:
+        word = load64(data, i) ^ NEWLINES
+        if ((word - LOW_BITS) & ~word & HIGH_BITS) != 0:
+            break
+        i += 8
+    while i < end and data[i] != 10:
+        i += 1
+    return i
+
+
+@inlined
+def number_keys(scratch: Any, count: Any) -> Any:
+    """Number the first ``count`` keys: equal keys alike, in the order in which they first come; gives how many."""
+    size = 16
+    while size < 2 * count:
+        size *= 2
+    for slot in range(size):
+        scratch.slots[slot] = 0
+    mask, total = np.uint64(size - 1), np.int64(0)
+    for k in range(count):
+        key = scratch.keys[k]
+        probe = fold(key, GOLDEN) & mask
+        while True:
+            number = np.int64(scratch.slots[probe]) - 1
+            if number < 0:
+                number = total
+                scratch.slots[probe] = total + 1
+                scratch.known[total] = key
+                scratch.counts[total] = 0
+                total += 1
+                break
+            if scratch.known[number] == key:
+                break
+            probe = (probe + np.uint64(1)) & mask
+        scratch.counts[number] += 1
+        scratch.numbers[k] = number
+    return total
+
+
+@compiled
+def duplicate_pieces(data: Any, start: Any, end: Any, newlines: Any, scratch: Any) -> Any:
+    r"""Split at runs of at least so many newlines, as ``re.split(r"\n{2,}")`` does.
+
+    Gives the pieces, how many were there before, and the code points in those.
+    """
+    pieces, i = 0, start
+    first = start
+    while True:
+        i = find_newline(data, i, end)
+        after = i
+        while after < end and data[after] == 10:
+            after += 1
+        if i == end or after - i >= newlines:
+            scratch.keys[pieces] = hash_range(data, first, i)
+            scratch.places[pieces] = first - start
+            scratch.ends[pieces] = i
+            pieces += 1
+            first = after
+            if i == end:
+                break
+        i = after
+    total = number_keys(scratch, pieces)
+    characters, seen = 0, 0
+    for piece in range(pieces):
+        if scratch.numbers[piece] == seen:
+            seen += 1
+        else:
+            characters += count_code_points(data, start + scratch.places[piece], scratch.ends[piece])
+    return pieces, pieces - total, characters
+
+
+@inlined
+def gram_length(tokens: Any, first: Any, size: Any) -> Any:
+    """Count the code points of an n-gram, with one space between tokens that are not both CJK characters."""
+    length = np.int64(tokens.length[first])
+    for token in range(first + 1, first + size):
+        together = tokens.kind[token] == KIND_CJK and tokens.kind[token - 1] == KIND_CJK
+        length += tokens.length[token] + (0 if together else 1)
+    return length
+
+
+@inlined
+def top_gram(tokens: Any, first: Any, size: Any, candidates: Any, total: Any, scratch: Any) -> Any:
+    """Count the code points in all places of the most frequent n-gram (the first, where several are)."""
+    best = -1
+    for number in range(total):
+        if scratch.counts[number] >= 2 and (best < 0 or scratch.counts[number] > scratch.counts[best]):
+            best = number
+    if best < 0:  # none comes twice
+        return gram_length(tokens, first, size)
+    for k in range(candidates):
+        if scratch.numbers[k] == best:
+            return gram_length(tokens, first + scratch.places[k], size) * scratch.counts[best]
+    return np.int64(0)
+
+
+@inlined
+def duplicate_grams(size: Any, candidates: Any, scratch: Any) -> Any:
+    """Count the code points in n-grams that were there before; one that is counted is stepped over whole.
+
+    Leaves ``counts`` negative for n-grams that were met, and right again for who asks after their size.
+    """
+    free, characters = 0, np.int64(0)
+    for k in range(candidates):
+        place, number = scratch.places[k], scratch.numbers[k]
+        if place < free:
+            continue
+        if scratch.counts[number] < 0:
+            characters += scratch.ends[place + size] - scratch.ends[place]
+            free = place + size
+        else:
+            scratch.counts[number] = -scratch.counts[number]
+    for k in range(candidates):
+        scratch.counts[scratch.numbers[k]] = abs(scratch.counts[scratch.numbers[k]])
+    return characters
+
+
+@compiled
+def gram_characters(tokens: Any, first: Any, last: Any, sizes: Any, scratch: Any) -> None:
+    """Fill ``scratch.characters`` with the code points in the top and the duplicate n-grams of a document."""
+    count = last - first
+    scratch.ends[0] = 0
+    for k in range(count):
+        scratch.keys[k] = tokens.hash[first + k]
+        scratch.places[k] = k
+        scratch.ends[k + 1] = scratch.ends[k] + tokens.length[first + k]
+    candidates, column = count, 0
+    for size in range(1, sizes[-1] + 1):
+        if size > 1:
+            candidates = pair_neighbours(candidates, scratch)
+        total = number_keys(scratch, candidates)
+        if size == sizes[column]:
+            if column >= len(TOP_SIZES):
+                scratch.characters[column] = duplicate_grams(size, candidates, scratch)
+            elif size <= count:
+                scratch.characters[column] = top_gram(tokens, first, size, candidates, total, scratch)
+            else:
+                scratch.characters[column] = 0
+            column += 1
+        candidates = keep_repeated(candidates, scratch)
+
+
+@inlined
+def keep_repeated(candidates: Any, scratch: Any) -> Any:
+    """Drop the candidates whose n-gram comes only once; gives how many are left."""
+    kept = 0
+    for k in range(candidates):
+        number = scratch.numbers[k]
+        if scratch.counts[number] >= 2:
+            scratch.places[kept] = scratch.places[k]
+            scratch.numbers[kept] = number
+            kept += 1
+    return kept
+
+
+@inlined
+def pair_neighbours(candidates: Any, scratch: Any) -> Any:
+    """Make the candidates of the next size: two repeated n-grams one token apart; gives how many there are."""
+    paired = 0
+    for k in range(candidates - 1):
+        if scratch.places[k + 1] == scratch.places[k] + 1:
+            scratch.keys[paired] = (np.uint64(scratch.numbers[k]) << np.uint64(32)) | np.uint64(scratch.numbers[k + 1])
+            scratch.places[paired] = scratch.places[k]
+            paired += 1
+    return paired
+
+
+@inlined
+def cjk_share(tokens: Any, first: Any, last: Any) -> Any:
+    """Give the share of a document's words that are CJK, as ``QualityStatistics.cjk_share``."""
+    words, cjk = 0, 0
+    for token in range(first, last):
+        words += tokens.kind[token] != KIND_SYMBOL and tokens.kind[token] != KIND_CJK
+        cjk += tokens.kind[token] == KIND_CJK
+    return cjk / CJK_PER_WORD / max(words + cjk / CJK_PER_WORD, 1.0)
+
+
+@compiled
+def _most_lines(buffer: Any) -> Any:
+    """Count the lines of the document that has most, and one more."""
+    most = 0
+    for document in range(len(buffer.offsets) - 1):
+        newlines = 0
+        for i in range(buffer.offsets[document], buffer.offsets[document + 1]):
+            newlines += buffer.data[i] == 10
+        most = max(most, newlines)
+    return most + 2
+
+
+@compiled
+def _repetition(buffer: Any, tokens: Any, sizes: Any, scratch: Any, statistics: Any) -> None:
+    data = buffer.data
+    one, two = np.int64(1), np.int64(2)  # typed: numba would compile once for each literal
+    for document in range(statistics.shape[1]):
+        start, end = buffer.offsets[document], buffer.offsets[document + 1]
+        length = count_code_points(data, start, end)
+        if length == 0:
+            continue
+        head = skip_space(data, start, end)
+        pieces, repeats, inside = duplicate_pieces(data, head, trim_space(data, head, end), two, scratch)
+        statistics[0, document] = repeats / pieces
+        statistics[1, document] = inside / length
+        pieces, repeats, inside = duplicate_pieces(data, start, end, one, scratch)
+        statistics[2, document] = repeats / pieces
+        statistics[3, document] = inside / length
+        first, last = tokens.first[document], tokens.first[document + 1]
+        reading = 1 if cjk_share(tokens, first, last) >= READ_AS_CJK else 0
+        gram_characters(tokens, first, last, sizes[reading], scratch)
+        for column in range(len(scratch.characters)):
+            statistics[4 + column, document] = scratch.characters[column] / length

@@ -1,0 +1,157 @@
+"""The ``unicode`` segmentation: tokens of every script by the properties of their characters, in one pass.
+
+A token is one of these, with the marks (accents, joiners, variation selectors) that follow its characters:
+
+* a word: a maximal run of letters and numbers; an apostrophe or hyphen between two of them joins ("don't");
+* a CJK character (Han, kana, bopomofo, a hangul syllable): each is a unit of its own. Chinese and Japanese do
+  not write where words end, so no rule of ours may depend on a guess of it; what counts words takes
+  :data:`CJK_PER_WORD` characters for a word;
+* a run of one and the same punctuation mark or symbol ("...", "——", "=====", "😀😀").
+
+White space, control, private and unassigned characters separate tokens. Scripts that put words together from
+letters without spaces (Thai, Lao, Khmer, Burmese) give one word for each run.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lmloop.kernels.characters import CJK, JOINER, LETTER, MARK, NUMBER, SPACE, classes
+from lmloop.kernels.hashing import hash_range
+from lmloop.kernels.jit import compiled, inlined
+from lmloop.kernels.text import Hashes, Integers, TextBuffer, decode
+
+CJK_PER_WORD = 1.5  # characters in a Chinese word, by running text segmented by dictionary (1.4 to 1.7)
+
+# Kinds of tokens.
+KIND_SYMBOL, KIND_NUMBER, KIND_WORD, KIND_CJK = 0, 1, 2, 3
+
+
+class Tokens(NamedTuple):
+    """The tokens of a column, one behind the other.
+
+    Document ``i`` has the tokens ``first[i]`` to ``first[i + 1]``; ``first`` int64 [documents + 1]. For each
+    token: ``hash`` (uint64, of its bytes), ``start`` (int32, first byte, counted from its document's),
+    ``width`` (int32, bytes), ``length`` (int32, code points), ``kind`` (uint8: 0 punctuation or symbol,
+    1 word without a letter, 2 word with a letter, 3 CJK character).
+    """
+
+    hash: Hashes
+    start: npt.NDArray[np.int32]
+    width: npt.NDArray[np.int32]
+    length: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.uint8]
+    first: Integers
+
+
+def segment(buffer: TextBuffer) -> Tokens:
+    """Cut each document into tokens."""
+    sizes = np.diff(buffer.offsets)
+    documents = len(sizes)
+    first = np.zeros(documents + 1, np.int64)
+    # A token takes 4 bytes or more in nearly all text; where it does not, there is a second round with more room.
+    room = int(sizes.sum()) // 4 + int(sizes.max(initial=0)) + 1
+    tokens = empty_tokens(room, first)
+    done = 0
+    while (done := _segment(buffer, done, classes(), tokens)) < documents:
+        more = empty_tokens(2 * len(tokens.hash) + int(sizes[done]), first)
+        for old, new in zip(_columns(tokens), _columns(more), strict=True):
+            new[: first[done]] = old[: first[done]]
+        tokens = more
+    return Tokens(*(column[: first[-1]] for column in _columns(tokens)), first=first)
+
+
+def empty_tokens(room: int, first: Integers) -> Tokens:
+    """Make room for tokens."""
+    start, width, length = (np.empty(room, np.int32) for _ in range(3))
+    return Tokens(np.empty(room, np.uint64), start, width, length, np.empty(room, np.uint8), first)
+
+
+def _columns(tokens: Tokens) -> list[npt.NDArray[Any]]:
+    """Give the arrays that have an entry for each token."""
+    return [tokens.hash, tokens.start, tokens.width, tokens.length, tokens.kind]
+
+
+@inlined
+def class_at(data: Any, i: Any, end: Any, classes: Any) -> Any:
+    """Give the class and the width in bytes of the character at ``i``."""
+    byte = data[i]
+    if byte < 0x80:
+        return classes[byte], np.int64(1)
+    point, width = decode(data, i, end)
+    return classes[point], width
+
+
+@inlined
+def word_end(data: Any, i: Any, end: Any, classes: Any) -> Any:
+    """Give the end, the code points and whether there is a letter, of the word that starts at ``i``."""
+    length, lettered = 0, False
+    while i < end:
+        kind, width = class_at(data, i, end, classes)
+        if kind == LETTER:
+            lettered = True
+        elif kind == JOINER:
+            if length == 0 or i + width >= end:
+                break
+            after, _ = class_at(data, i + width, end, classes)
+            if not LETTER <= after <= NUMBER:
+                break
+        elif not NUMBER <= kind <= MARK:
+            break
+        i += width
+        length += 1
+    return i, length, lettered
+
+
+@inlined
+def run_end(data: Any, i: Any, end: Any, classes: Any) -> Any:
+    """Give the end and the code points of the run of one character, and of marks, that starts at ``i``."""
+    point, width = decode(data, i, end)
+    repeats = classes[point] != CJK
+    length = 1
+    i += width
+    while i < end:
+        following, width = decode(data, i, end)
+        if not (repeats and following == point) and classes[following] != MARK:
+            break
+        i += width
+        length += 1
+    return i, length
+
+
+@compiled
+def segment_document(data: Any, start: Any, end: Any, classes: Any, tokens: Any, count: Any) -> Any:
+    """Write the tokens of ``data[start:end]`` from number ``count`` on; gives the number after the last."""
+    i = start
+    while i < end:
+        kind, width = class_at(data, i, end, classes)
+        if kind <= SPACE:  # or OTHER, which is less
+            i += width
+            continue
+        if LETTER <= kind <= MARK:
+            stop, length, lettered = word_end(data, i, end, classes)
+            tokens.kind[count] = KIND_WORD if lettered else KIND_NUMBER
+        else:
+            stop, length = run_end(data, i, end, classes)
+            tokens.kind[count] = KIND_CJK if kind == CJK else KIND_SYMBOL
+        tokens.hash[count] = hash_range(data, i, stop)
+        tokens.start[count] = i - start
+        tokens.width[count] = stop - i
+        tokens.length[count] = length
+        count += 1
+        i = stop
+    return count
+
+
+@compiled
+def _segment(buffer: Any, document: Any, classes: Any, tokens: Any) -> Any:
+    """Segment from ``document`` on, as long as there is room; gives the first document not done."""
+    first, offsets = tokens.first, buffer.offsets
+    while document < len(first) - 1:
+        start, end = offsets[document], offsets[document + 1]
+        if first[document] + (end - start) > len(tokens.hash):  # a byte is at most one token
+            break
+        first[document + 1] = segment_document(buffer.data, start, end, classes, tokens, first[document])
+        document += 1
+    return document
