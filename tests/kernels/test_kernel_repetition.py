@@ -103,10 +103,10 @@ GOOD = (
 BAD = {
     "duplicate-paragraphs": "one thing\n\nanother thing of some length that is not the same\n\none thing\n\none thing",
     "duplicate-paragraph-characters": ("a paragraph of a good length\n\nb\n\nc\n\nd\n\na paragraph of a good length"),
-    "duplicate-lines": "some line\nq\nq\nanother line that is long enough not to matter here at all",
+    "duplicate-lines": "some line\nq\nq\nq\nanother line that is long enough not to matter here at all",
     "duplicate-line-characters": "one line of a good length\nb\nc\nd\none line of a good length",
     "top-2-gram": " ".join(f"good morning x{k}" for k in range(30)),
-    "duplicate-5-grams": "we went to the old market in town, and then we went to the old market again. So it was.",
+    "duplicate-5-grams": GOOD + " A careful reader of any long text would soon notice such things, they say.",
 }
 
 

@@ -65,6 +65,7 @@ class Recipe:
             RecipeError: a name, a setting or a wire is wrong.
         """
         folder = folder or Path.cwd()
+        _check_top(doc)
         doc = _apply(deepcopy(dict(doc)), sets)
         _check_top(doc)
         done: dict[str, Wired] = {}
@@ -171,7 +172,8 @@ def _check_top(doc: Mapping[str, Any]) -> None:
     seed = doc.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 63:
         raise RecipeError(f"seed must be a whole number from 0, got {seed!r}")
-    if not isinstance(doc.get("step", []), list):
+    steps = doc.get("step", [])
+    if not isinstance(steps, list) or not all(isinstance(row, Mapping) for row in steps):
         raise RecipeError("steps are written [[step]], with two brackets")
 
 

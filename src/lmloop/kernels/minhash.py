@@ -75,7 +75,7 @@ def shingles(buffer: TextBuffer, n: int = 5) -> list[Hashes]:
     """Give the different shingles of each document, as ascending hashes: the sets that MinHash compares."""
     documents = len(buffer.offsets) - 1
     counts, room = np.empty(documents, np.int64), int(buffer.offsets[-1] - buffer.offsets[0])
-    hashes = np.empty(GROWTH * room + 1, np.uint64)
+    hashes = np.empty(room, np.uint64)
     _shingles(buffer, (classes(), rules()), _workspace(buffer), n, (hashes, counts))
     return [np.unique(part) for part in np.split(hashes, np.cumsum(counts))[:-1]]
 
@@ -103,8 +103,9 @@ def permutations(count: int, seed: int) -> Permutations:
 
 
 def _workspace(buffer: TextBuffer) -> Workspace:
-    room = GROWTH * int(np.diff(buffer.offsets).max(initial=0)) + 1
-    text = np.empty(room, np.uint8)
+    room = int(np.diff(buffer.offsets).max(initial=0)) + 1
+    text = np.empty(GROWTH * room, np.uint8)
+    # The normal form has a space between words, and CJK characters of three bytes: a token takes at least two.
     tokens = empty_tokens(room, np.zeros(2, np.int64))
     return Workspace(text, read_only(text), tokens, np.empty(room, np.uint64))
 

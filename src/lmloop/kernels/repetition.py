@@ -277,31 +277,20 @@ def gram_characters(tokens: Any, first: Any, last: Any, sizes: Any, scratch: Any
             else:
                 scratch.characters[column] = 0
             column += 1
-        candidates = keep_repeated(candidates, scratch)
-
-
-@inlined
-def keep_repeated(candidates: Any, scratch: Any) -> Any:
-    """Drop the candidates whose n-gram comes only once; gives how many are left."""
-    kept = 0
-    for k in range(candidates):
-        number = scratch.numbers[k]
-        if scratch.counts[number] >= 2:
-            scratch.places[kept] = scratch.places[k]
-            scratch.numbers[kept] = number
-            kept += 1
-    return kept
 
 
 @inlined
 def pair_neighbours(candidates: Any, scratch: Any) -> Any:
-    """Make the candidates of the next size: two repeated n-grams one token apart; gives how many there are."""
+    """Make the candidates of the next size: repeated n-grams one token apart; gives how many there are."""
     paired = 0
     for k in range(candidates - 1):
-        if scratch.places[k + 1] == scratch.places[k] + 1:
-            scratch.keys[paired] = (np.uint64(scratch.numbers[k]) << np.uint64(32)) | np.uint64(scratch.numbers[k + 1])
-            scratch.places[paired] = scratch.places[k]
-            paired += 1
+        left, right = scratch.numbers[k], scratch.numbers[k + 1]
+        # Written whether or not it is kept: a jump that cannot be foreseen would cost more.
+        scratch.keys[paired] = (np.uint64(left) << np.uint64(32)) | np.uint64(right)
+        kept = (scratch.counts[left] >= 2) & (scratch.counts[right] >= 2)
+        kept &= scratch.places[k + 1] == scratch.places[k] + 1
+        scratch.places[paired] = scratch.places[k]
+        paired += kept
     return paired
 
 

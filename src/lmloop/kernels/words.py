@@ -59,7 +59,8 @@ def segment(buffer: TextBuffer) -> Tokens:
         for old, new in zip(_columns(tokens), _columns(more), strict=True):
             new[: first[done]] = old[: first[done]]
         tokens = more
-    return Tokens(*(column[: first[-1]] for column in _columns(tokens)), first=first)
+    hashes, start, width, length, kind = (column[: first[-1]] for column in _columns(tokens))
+    return Tokens(hashes, start, width, length, kind, first)
 
 
 def empty_tokens(room: int, first: Integers) -> Tokens:

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from lmloop.core.batch import from_records
+from lmloop.core.batch import Batch, from_records
 from lmloop.core.engine.pool import Pool, Result
 from lmloop.core.engine.shards import DATA, ShardWriter
 from lmloop.core.errors import DataError
+from lmloop.core.op import text_bytes
 from lmloop.core.part import build
 from lmloop.core.reader import AnyReader, Reader, Reject, Source
 from lmloop.core.record import Record
@@ -20,6 +21,8 @@ from lmloop.report import blocks
 
 SOURCES, REJECTS = "sources.jsonl", "rejects.jsonl"
 BATCH_BYTES, BATCH_ROWS = 2 << 20, 2048
+SHARD_BYTES = 64 << 20
+"""A shard holds about so much text at most: a worker may have all that one shard drops in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +95,51 @@ class Ingest(Step):
 
 
 def read_sources(task: ReadTask) -> Result:
-    """Read some files into one shard."""
+    """Read some files into one shard, or into several where they hold much."""
     reader = cast(Reader, build("readers", task.reader))
     counts: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     rejects: list[Reject] = []
-    with ShardWriter(task.out / DATA / f"{task.name}.parquet") as shard:
-        waiting: list[Record] = []
-        size = 0
-        shard.write(from_records([]))
-        for record in _records(reader, task.sources, rejects):
-            length = len(record.text.encode())
-            waiting.append(record)
-            size += length
-            counts.update(records=1, bytes=length)
-            kinds[str(record.meta.get("kind") or Path(str(record.meta.get("source", ""))).suffix)] += 1
-            if size >= BATCH_BYTES or len(waiting) >= BATCH_ROWS:
-                shard.write(from_records(waiting))
-                waiting, size = [], 0
-        shard.write(from_records(waiting))
+    batches = _batches(_counted(_records(reader, task.sources, rejects), counts, kinds))
+    part, more = 0, True
+    while more:
+        with ShardWriter(task.out / DATA / f"{task.name}-{part:03d}.parquet") as shard:
+            more = _fill(shard, batches)
+        part += 1
     return {**counts, "kinds": dict(kinds), "rejects": [asdict(reject) for reject in rejects]}
+
+
+def _fill(shard: ShardWriter, batches: Iterator[Batch]) -> bool:
+    """Write batches until the shard is full (then there may be more) or all are written."""
+    size = 0
+    shard.write(from_records([]))
+    for batch in batches:
+        shard.write(batch)
+        size += text_bytes(batch)
+        if size >= SHARD_BYTES:
+            return True
+    return False
+
+
+def _batches(records: Iterator[Record]) -> Iterator[Batch]:
+    """Put records together to batches of at most some megabytes and some thousand rows."""
+    waiting: list[Record] = []
+    size = 0
+    for record in records:
+        waiting.append(record)
+        size += len(record.text)
+        if size >= BATCH_BYTES or len(waiting) >= BATCH_ROWS:
+            yield from_records(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield from_records(waiting)
+
+
+def _counted(records: Iterator[Record], counts: Counter[str], kinds: Counter[str]) -> Iterator[Record]:
+    for record in records:
+        counts.update(records=1, bytes=len(record.text.encode()))
+        kinds[str(record.meta.get("kind") or Path(str(record.meta.get("source", ""))).suffix)] += 1
+        yield record
 
 
 def _records(reader: Reader, sources: Sequence[Source], rejects: list[Reject]) -> Iterator[Record]:

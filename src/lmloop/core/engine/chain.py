@@ -7,6 +7,7 @@ killed and gone on with, and no result depends on the number of workers.
 """
 
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from lmloop.core.op import Barrier, Op
 from lmloop.core.part import build
 
 DROPPED = "dropped"
+SECONDS = ("op_seconds", "file_seconds", "seconds")
 WORK = "work"
 
 
@@ -43,18 +45,25 @@ class ReduceTask:
 
 def reduce_partition(task: ReduceTask) -> Result:
     """Bring together the rows of one part of the key space and look at them."""
+    start = time.process_time()
     barrier = cast(Barrier, build("ops", task.barrier))
-    found = barrier.reduce(read_partition(task.spills, task.number))
+    keyed = read_partition(task.spills, task.number)
+    reading = time.process_time()
+    found = barrier.reduce(keyed)
+    reducing = time.process_time()
     write_table(task.target, found)
-    return {"found": found.num_rows}
+    end = time.process_time()
+    files = reading - start + end - reducing
+    return {"ops": [], "op_seconds": reducing - reading, "file_seconds": files, "seconds": end - start}
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a chain did: a tally an op, in order, and the CPU seconds of the ops alone and of everything."""
+    """What a chain did: a tally an op, in order, and CPU seconds: of the ops' work, of files, and of everything."""
 
     ops: tuple[OpTally, ...]
     op_seconds: float
+    file_seconds: float
     seconds: float
 
 
@@ -75,8 +84,9 @@ def run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool, 
         if before is not None:
             _remove(before[1].parent)
         if after is not None:
-            before = (after, phase.settle(after, pool))
             shards = phase.results(results[-1])
+            before = (after, phase.decisions)
+            results.append(phase.settle(after, pool))
     shutil.rmtree(out / WORK)
     return _total(results)
 
@@ -126,23 +136,22 @@ class _Phase:
         pairs = zip(self.shards, results, strict=True)
         return [Shard(shard.number, self._target(shard), done["rows"], done["size"]) for shard, done in pairs]
 
-    def settle(self, barrier: Barrier, pool: Pool) -> Path:
-        """Reduce every partition, decide over all that was found, and give the file of decisions."""
-        if self.decisions.exists():
-            return self.decisions
+    def settle(self, barrier: Barrier, pool: Pool) -> list[Result]:
+        """Reduce every partition, and write what is decided over all that was found."""
         spills = tuple(self._keys(shard) for shard in self.shards)
         size = sum(path.stat().st_size for path in spills if path.exists()) // self.partitions
         tasks = [
             ReduceTask(n, size, barrier.spec(), spills, self.folder / "found" / f"{n:05d}.arrow")
             for n in range(self.partitions)
         ]
-        if self.shards:
-            pool.each(f"{barrier.name()}: match", reduce_partition, tasks, self.folder / "reduced")
+        results = pool.each(f"{barrier.name()}: match", reduce_partition, tasks, self.folder / "reduced")
+        if not self.decisions.exists():
+            start = time.process_time()
             found = pa.concat_tables(read_table(task.target) for task in tasks)
-        else:
-            found = barrier.reduce(pa.table({"key": pa.array([], pa.uint64()), "row": pa.array([], pa.uint64())}))
-        write_table(self.decisions, barrier.settle(found))
-        return self.decisions
+            write_table(self.decisions, barrier.settle(found))
+            seconds = time.process_time() - start
+            results.append({"ops": [], "op_seconds": seconds, "file_seconds": 0.0, "seconds": seconds})
+        return results
 
     def _target(self, shard: Shard) -> Path:
         if self.after is None:
@@ -179,18 +188,16 @@ def _remove(phase: Path) -> None:
 
 def _total(results: Sequence[Sequence[Result]]) -> Totals:
     tallies: list[OpTally] = []
-    seconds = op_seconds = 0.0
+    seconds = [0.0] * len(SECONDS)
     for phase in results:
         sums: list[OpTally] = []
         for done in phase:
             sums = sums or [OpTally(row["op"]) for row in done["ops"]]
             for total, row in zip(sums, done["ops"], strict=True):
                 _add(total, row)
-            seconds += done["seconds"]
-            op_seconds += done["map_seconds"]
+            seconds = [total + done[name] for total, name in zip(seconds, SECONDS, strict=True)]
         tallies += sums
-    op_seconds += sum(tally.seconds for tally in tallies)
-    return Totals(tuple(tallies), op_seconds, seconds)
+    return Totals(tuple(tallies), *seconds)
 
 
 def _add(total: OpTally, row: Mapping[str, Any]) -> None:

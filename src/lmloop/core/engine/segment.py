@@ -4,6 +4,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from json import dumps, loads
@@ -78,7 +79,7 @@ class _Segment:
         first = [OpTally(self.before.name())] if self.before else []
         self.tallies = [*first, *(OpTally(op.name()) for op in self.ops)]
         self.kept_texts: Counter[tuple[str, str]] = Counter()
-        self.map_seconds = 0.0
+        self.map_seconds = self.file_seconds = 0.0
 
     def run(self) -> Result:
         start = time.process_time()
@@ -90,22 +91,27 @@ class _Segment:
                 if self.after is not None:
                     keyed.append(self._map(self.after, batch, rows))
                 rows += batch.num_rows
-                kept.write(batch)
-        if self.task.after is not None:
-            write_spill(self.task.after[1], keyed, self.task.after[2])
-        _write_dropped(self.task.dropped, dropped)
+                with self._files():
+                    kept.write(batch)
+            with self._files():
+                kept.flush()
+        with self._files():
+            if self.task.after is not None:
+                write_spill(self.task.after[1], keyed, self.task.after[2])
+            _write_dropped(self.task.dropped, dropped)
         return {
             "ops": [_plain(tally) for tally in self.tallies],
             "rows": rows,
             "size": self.task.target.stat().st_size,
-            "map_seconds": self.map_seconds,
+            "op_seconds": self.map_seconds + sum(tally.seconds for tally in self.tallies),
+            "file_seconds": self.file_seconds,
             "seconds": time.process_time() - start,
         }
 
     def _stream(self, dropped: list[pa.Table]) -> Iterator[Batch]:
         row = 0
         decisions = read_table(self.task.before[1]) if self.task.before else None
-        for whole in read_shard(self.task.source):
+        for whole in self._read():
             batch, tallies = whole, iter(self.tallies)
             if self.before is not None:
                 assert decisions is not None
@@ -116,6 +122,21 @@ class _Segment:
             for op, tally in zip(self.ops, tallies, strict=True):
                 batch = self._apply(op, batch, tally, dropped)
             yield batch
+
+    def _read(self) -> Iterator[Batch]:
+        batches = read_shard(self.task.source)
+        while True:
+            with self._files():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    @contextmanager
+    def _files(self) -> Iterator[None]:
+        start = time.process_time()
+        yield
+        self.file_seconds += time.process_time() - start
 
     def _judge(
         self,

@@ -86,7 +86,7 @@ class ShardWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is None:
-            self._flush()
+            self.flush()
         if self._writer is not None:
             self._writer.close()
         if kind is None:
@@ -99,9 +99,12 @@ class ShardWriter:
         self._waiting_bytes += text_bytes(batch)
         self.rows += batch.num_rows
         if self._waiting_bytes >= GROUP_BYTES:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._writer is not None and not self._waiting:
+            return
         schema = self._schema or SCHEMA
         if self._writer is None:
             self._writer = _writer(self._draft, schema)

@@ -1,0 +1,52 @@
+"""The battery for tasks."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from lmloop.core.model import Prompt, Reply, Sampling
+from lmloop.core.task import Grade, Task
+from lmloop.testing.parts import check_part
+
+MOST_QUESTIONS = 8
+"""So many questions are put to the toy model."""
+
+
+class Parrot:
+    """A model with all three powers and no sense: it says the last turn again."""
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+        """Say the last turn of each prompt again."""
+        return [Reply(prompt[-1].text if prompt else "", tokens=1) for prompt in prompts]
+
+    def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Reply]:
+        """Find longer texts less likely."""
+        return [Reply(text, logprob=-float(len(text)), greedy=False) for _, text in pairs]
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Place each text by its length."""
+        return [[float(len(text)), 1.0] for text in texts]
+
+
+def check_task(task: Task, model: object | None = None) -> None:
+    """Run the battery on a task, with a toy model unless one is given.
+
+    It must be documented and made again from its own settings; ask the same questions each time, under names of
+    their own; and give one grade between 0 and 1 for each question, in order, the same each time.
+    """
+    check_part(task, "tasks")
+    name, model = task.name(), model or Parrot()
+    missing = [power.__name__ for power in task.needs if not isinstance(model, power)]
+    assert not missing, f"{name}: it needs {', '.join(missing)}, which the model cannot"
+    questions = list(task.questions())
+    assert questions, f"{name}: it has no questions"
+    assert questions == list(task.questions()), f"{name}: it asks other questions each time"
+    ids = [question.id for question in questions]
+    assert len(set(ids)) == len(ids), f"{name}: two questions have the same id"
+    asked = list(islice(questions, MOST_QUESTIONS))
+    grades = task.grade(model, asked)
+    assert len(grades) == len(asked), f"{name}: {len(grades)} grades for {len(asked)} questions"
+    for question, grade in zip(asked, grades, strict=True):
+        assert isinstance(grade, Grade), f"{name}: grade gives a {type(grade).__name__}, not a Grade"
+        assert grade.record == question.id, f"{name}: grades are not in the order of the questions"
+        assert 0 <= grade.value <= 1, f"{name}: a grade of {grade.value} is not between 0 and 1"
+    assert grades == task.grade(model, asked), f"{name}: the same replies get other grades"
