@@ -5,7 +5,7 @@ to a helper in another file would leave old machine code in use. Our folder is t
 every file that goes into a kernel; where no folder can be written, kernels are compiled in each process.
 
 Kernels allocate nothing: callers make the arrays. So they are compiled without numba's reference counts, whose
-atomic operations at every call of a helper would make them 2 to 8 times slower.
+atomic operations at every call of a helper would take most of the time; one that allocates does not compile.
 """
 
 import hashlib

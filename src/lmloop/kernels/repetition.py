@@ -8,6 +8,9 @@ repeated phrase of five words is caught at the length that it has in either lang
 n-grams are found level by level: an n-gram can only be there twice if both of its (n-1)-grams are. Each level
 numbers its repeated n-grams, and the next looks at neighbouring pairs of such numbers alone. That is exact
 (nothing is estimated, nothing rests on hashes of hashes), and the work shrinks with every level.
+
+As in datatrove, the most frequent n-gram counts though it come but once. In a text of fewer than some 25 words it
+may then pass its limit though nothing is repeated: the paper's rules begin with 50 words.
 """
 
 from typing import Any, NamedTuple

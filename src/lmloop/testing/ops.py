@@ -81,7 +81,7 @@ def check_barrier(op: Barrier, batch: Batch) -> None:
             for stat, values in whole.stats.items():
                 pieces = pa.concat_arrays([as_arrow(part.stats[stat]) for part in parts])
                 assert same_values(as_arrow(values), pieces), f"{op.name()}: other statistic {stat!r} {where}"
-    nothing = pa.table({"key": pa.array([], pa.uint64()), "row": pa.array([], pa.uint64())})
+    nothing = op.map(batch.slice(0, 0), np.empty(0, np.uint64))
     decisions = op.settle(op.reduce(nothing))
     assert "row" in decisions.column_names, f"{op.name()}: settle gives a table with the column row"
     assert decisions.num_rows == 0, f"{op.name()}: decisions out of nothing"
