@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from kernel_texts import COLUMNS, EDGES, buffer_of, plain_tokens
 
+from lmloop.kernels.characters import classes
 from lmloop.kernels.quality import (
     CJK_STOP_WORDS,
     REASONS,
@@ -21,11 +22,17 @@ def statistics_of(*texts: str) -> QualityStatistics:
     return quality_statistics(buffer, segment(buffer))
 
 
+def pieces(text: str) -> list[str]:
+    """What separators (white space, controls, unassigned characters) stand between."""
+    return "".join(c if "OSLNMCJPY"[classes()[ord(c)]] not in "OS" else "\n" for c in text).split("\n")
+
+
 def plain(text: str) -> list[float]:
     tokens = plain_tokens(text)
     words = [token for token, kind in tokens if kind in "NW"]
     cjk = [token for token, kind in tokens if kind == "C"]
-    lines, count = text.splitlines(), max(len(tokens), 1)
+    lone = sum(all(kind == "S" for _, kind in plain_tokens(piece)) for piece in pieces(text) if piece)
+    lines, count = text.splitlines(), max(len(words) + len(cjk) + lone, 1)
     share = len(cjk) / CJK_PER_WORD / max(len(words) + len(cjk) / CJK_PER_WORD, 1)
     stop = set(cjk) & set(CJK_STOP_WORDS) if share >= 0.5 else set(words) & set(STOP_WORDS)
     return [

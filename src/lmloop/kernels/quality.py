@@ -1,12 +1,14 @@
 """Gopher quality: statistics of a document's words, symbols and lines, and the rules over them.
 
 Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", appendix A.1.1
-("Quality filtering"), with datatrove's reading of what the paper leaves open. The paper is about English; where
-a rule counts words, Chinese, Japanese and Korean text is read so that the same thresholds mean the same:
+("Quality filtering"). The paper counts words as white space separates them; so do the ratios here: punctuation
+that touches a word belongs to it, and punctuation and symbols that stand alone are a word without a letter (to
+datatrove each mark is a word of its own, which drops most text with code or tables in it). The paper is about
+English; where a rule counts words, Chinese, Japanese and Korean text is read so that thresholds mean the same:
 
 * number of words: :data:`CJK_PER_WORD` CJK characters count as one word;
 * ratios to the number of words ("#", ellipses) and share of words with a letter: a CJK character counts as one
-  word with a letter. Punctuation is about as frequent among Chinese characters as among English words;
+  word with a letter;
 * mean word length: taken over the other words, and not asked of a document read as CJK;
 * stop words: a document read as CJK must have two different ones of the CJK list, others two of the English.
 
@@ -69,10 +71,11 @@ class QualityStatistics(NamedTuple):
     """Statistics of each document, float64 [documents] each; a ratio to nothing is 0.
 
     ``words`` without punctuation and symbols, CJK characters counted as said above; ``word_length`` mean code
-    points of words that are not CJK; ``hash_ratio`` and ``ellipsis_ratio`` "#" and "..." or "…" to tokens;
+    points of words that are not CJK; ``hash_ratio`` and ``ellipsis_ratio`` "#" and "..." or "…" to words and
+    lone symbols, of which ``letter_words`` is the share with a letter;
     ``bullet_lines`` and ``ellipsis_lines`` share of lines that start with "•" or "-", or end with an ellipsis;
-    ``letter_words`` share of tokens with a letter; ``stop_words`` how many different ones of the list that the
-    document is read by; ``cjk_share`` share of words that are CJK.
+    ``stop_words`` how many different ones of the list that the document is read by; ``cjk_share`` share of
+    words that are CJK.
     """
 
     words: Floats
@@ -210,6 +213,19 @@ def count_lines(data: Any, start: Any, end: Any) -> Any:
     return lines, bullets, ellipses
 
 
+@inlined
+def lone_symbols(tokens: Any, first: Any, last: Any) -> Any:
+    """Count the runs of tokens without a gap that hold only punctuation and symbols."""
+    lone, end, only_symbols = 0, -1, False
+    for token in range(first, last):
+        if tokens.start[token] != end:
+            lone += only_symbols
+            only_symbols = True
+        only_symbols &= tokens.kind[token] == KIND_SYMBOL
+        end = tokens.start[token] + tokens.width[token]
+    return lone + only_symbols
+
+
 @compiled
 def _quality(buffer: Any, tokens: Any, stop_words: Any, statistics: Any) -> None:
     for document in range(statistics.shape[1]):
@@ -231,7 +247,7 @@ def _quality(buffer: Any, tokens: Any, stop_words: Any, statistics: Any) -> None
         lines, bullet_lines, ellipsis_lines = count_lines(buffer.data, start, end)
         all_words = words + cjk / CJK_PER_WORD
         share = cjk / CJK_PER_WORD / max(all_words, 1.0)
-        count = max(last - first, 1)
+        count = max(words + cjk + lone_symbols(tokens, first, last), 1)
         statistics[0, document] = all_words
         statistics[1, document] = letters / max(words, 1)
         statistics[2, document] = hashes / count

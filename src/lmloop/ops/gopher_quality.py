@@ -13,9 +13,9 @@ class GopherQuality(Filter):
     """Keep documents that read like prose, by Gopher's rules over words, symbols and lines.
 
     A document has from ``min_words`` to ``max_words`` words, of ``min_word_length`` to ``max_word_length``
-    characters on average; at most ``max_hash_ratio`` "#" and ``max_ellipsis_ratio`` ellipses a token; at most
+    characters on average; at most ``max_hash_ratio`` "#" and ``max_ellipsis_ratio`` ellipses a word; at most
     ``max_bullet_lines`` of its lines begin with a bullet and ``max_ellipsis_lines`` end with an ellipsis; at
-    least ``min_letter_words`` of its tokens have a letter; it has ``min_stop_words`` different stop words.
+    least ``min_letter_words`` of its words have a letter; it has ``min_stop_words`` different stop words.
     How each rule is read in Chinese, Japanese and Korean text stands in ``lmloop.kernels.quality``.
 
     Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher",
