@@ -48,6 +48,8 @@ def read_shard(path: Path) -> Iterator[Batch]:
         with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
             for i in range(reader.num_record_batches):
                 yield reader.get_batch(i)
+            if not reader.num_record_batches:
+                yield pa.RecordBatch.from_pylist([], reader.schema)
         return
     with _open(path) as file:
         for group in range(file.metadata.num_row_groups):

@@ -48,16 +48,17 @@ def _funnel(totals: Totals) -> blocks.Funnel:
 
 
 def _kinds(out: Path) -> list[blocks.Block]:
-    """Count kept and dropped rows by the kind that their reader gave them, where it gave one."""
+    """Count rows before and after by the kind that their reader gave them, where it gave one."""
     kept, dropped = (_count_kinds(out / folder) for folder in (DATA, DROPPED))
-    names = tuple(name for name, _ in (kept + dropped).most_common(20))
+    before = kept + dropped
+    names = tuple(name for name, _ in before.most_common(20))
     if not names:
         return []
     series = (
+        blocks.Series("before", tuple(before[name] for name in names)),
         blocks.Series("kept", tuple(kept[name] for name in names)),
-        blocks.Series("dropped", tuple(dropped[name] for name in names)),
     )
-    return [blocks.Bars("Kept and dropped, by kind", names, series)]
+    return [blocks.Bars("What was kept, by kind", names, series)]
 
 
 def _count_kinds(folder: Path) -> Counter[str]:
