@@ -1,12 +1,14 @@
 """``lmloop show``: what a run is, what it found, and the rows it kept and dropped."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from lmloop.faces import rows as look
 from lmloop.faces.options import HOME, JSON, complete_run
-from lmloop.faces.terminal import columns, console, figure, heading, line, print_json, when
+from lmloop.faces.terminal import columns, console, figure, heading, line, paragraph, print_json, when
 from lmloop.faces.verb import Verb, bundled
 from lmloop.report.units import duration, size
 
@@ -14,10 +16,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lmloop.core.card import Card
-    from lmloop.faces.rows import Wanted
 
 FILES_SHOWN = 8
-METRICS_SHOWN = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which of the dropped rows to show."""
+
+    op: str | None
+    reason: str | None
+    count: int
 
 
 @click.command(
@@ -39,14 +48,88 @@ METRICS_SHOWN = 24
 @click.option("--dropped", is_flag=True, help="Show dropped rows with reason, statistics and text.")
 @bundled(
     "which",
-    "lmloop.faces.rows:Wanted",
+    Which,
     click.option("--op", metavar="NAME", help="Of the dropped rows: those that this op dropped."),
     click.option("--reason", metavar="NAME", help="Of the dropped rows: those dropped for this reason."),
     click.option("-n", "count", type=click.IntRange(1), default=10, show_default=True, help="How many dropped rows."),
 )
 @JSON
-def verb(run: str, home: Path, rows: int | None, dropped: bool, which: "Wanted", as_json: bool) -> None:
+def verb(run: str, home: Path, rows: int | None, dropped: bool, which: Which, as_json: bool) -> None:
     """Show what a run is and what it found.
 
     RUN is a folder, its name, or the name of a step: then its newest run.
     """
+    from lmloop.core.card import Card
+    from lmloop.core.lineage import find_run
+
+    folder = find_run(home, run)
+    card = Card.read(folder)
+    if dropped:
+        look.print_rows(look.dropped(folder, which.count, which.op, which.reason), as_json)
+    elif rows:
+        look.print_rows(look.kept(folder, rows), as_json)
+    elif as_json:
+        print_json({"folder": folder.as_posix(), **asdict(card)})
+    else:
+        _show(folder, card)
+
+
+def _show(folder: Path, card: "Card") -> None:
+    from lmloop.faces.told import section
+    from lmloop.report.summary import show
+
+    out = console()
+    _show_head(out, folder, card)
+    _show_settings(out, card)
+    _show_metrics(out, card)
+    _show_files(out, folder, card)
+    found = section(folder, card)
+    if found.blocks:
+        show(out, [found])
+
+
+def _show_head(out: "Console", folder: Path, card: "Card") -> None:
+    line(out, folder.name, "bold")
+    seed = f"seed {card.seed}"
+    line(out, f"{card.makes}, made by {card.use} in {duration(card.seconds)} on {when(card)}", indent=2)
+    line(out, f"recipe {card.recipe}, {seed}, key {card.key}", "dim", indent=2)
+    parents = ", ".join(card.parents.values())
+    outside = card.outside if isinstance(card.outside, dict) else {}
+    if parents:
+        line(out, f"from {parents}", indent=2)
+    if "files" in outside:
+        line(out, f"from {outside['files']:,} files, {size(outside.get('bytes'))}", indent=2)
+
+
+def _show_settings(out: "Console", card: "Card") -> None:
+    from lmloop.faces.settings import write
+
+    settings = {name: value for name, value in card.settings.items() if name not in ("use", "version")}
+    if not settings:
+        return
+    heading(out, "Settings")
+    for name, value in settings.items():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            line(out, name, indent=2)
+            for item in value:
+                paragraph(out, write(item), indent=4)
+        else:
+            paragraph(out, f"{name} = {write(value)}", indent=2)
+
+
+def _show_metrics(out: "Console", card: "Card") -> None:
+    rows = [(name, figure(name, value)) for name, value in card.metrics.items()]
+    if rows:
+        heading(out, "Numbers")
+        for text in columns(rows, right=(1,)):
+            line(out, text, indent=2)
+
+
+def _show_files(out: "Console", folder: Path, card: "Card") -> None:
+    total = sum(row["bytes"] for row in card.files.values())
+    heading(out, f"Files  {len(card.files):,}, {size(total)}, in {folder}")
+    rows = [(name, size(row["bytes"])) for name, row in list(card.files.items())[:FILES_SHOWN]]
+    for text in columns(rows, right=(1,)) if rows else ():
+        line(out, text, indent=2)
+    if len(card.files) > FILES_SHOWN:
+        line(out, f"and {len(card.files) - FILES_SHOWN:,} more", "dim", indent=2)
