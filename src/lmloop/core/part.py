@@ -41,14 +41,14 @@ class Part(BaseModel):
 
     @classmethod
     def name(cls) -> str:
-        """Give the name that a recipe uses: that of the file which defines the part."""
-        beside: str | None = getattr(sys.modules[cls.__module__], "__lmloop_file__", None)
-        return beside or cls.__module__.rpartition(".")[2].replace("_", "-")
+        """Give the name that people see: that of the file which defines the part, the same on every machine."""
+        file = _file(cls)
+        return (Path(file).stem if file else cls.__module__.rpartition(".")[2]).replace("_", "-")
 
     def spec(self) -> dict[str, Any]:
         """Give what :func:`build` needs to make this part again, in this or another process."""
         return {
-            "use": self.name(),
+            "use": _file(type(self)) or self.name(),
             **{name: _plain(getattr(self, name), Part.spec) for name in self.fields()},
         }
 
@@ -156,6 +156,8 @@ def _load_file(name: str) -> ModuleType:
     path = path.resolve()
     module_name = f"lmloop_beside_{path.stem}_{hashlib.blake2b(source, digest_size=6).hexdigest()}"
     if module_name in sys.modules:
+        # the same source in another place: that one is there for sure
+        sys.modules[module_name].__dict__["__lmloop_file__"] = str(path)
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None
@@ -171,9 +173,14 @@ def _load_file(name: str) -> ModuleType:
     return module
 
 
+def _file(part: type[Part]) -> str | None:
+    """Give the file of a part from beside a recipe; None for one from a package."""
+    file: str | None = getattr(sys.modules[part.__module__], "__lmloop_file__", None)
+    return file
+
+
 def _portable_name(part: type[Part]) -> str:
-    name = part.name()
-    return part.__module__.removeprefix("lmloop_beside_") if name.endswith(".py") else name
+    return part.__module__.removeprefix("lmloop_beside_") if _file(part) else part.name()
 
 
 def _plain(value: Any, dump: Any) -> Any:

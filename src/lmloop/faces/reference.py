@@ -5,6 +5,7 @@ not and fails. Only what stands between the markers is written; the rest of a pa
 """
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -27,7 +28,10 @@ from lmloop.testing.parts import meaning
 
 BEGIN, END = "<!-- written from the code: {} -->", "<!-- end -->"
 FOLDER = Path("docs/reference")
+PARTS = ("op", "reader", "model", "task", "step")
 WIDTH = 100
+MOST_SHARED = 2
+"""A sentence about more settings than this is not repeated for each of them."""
 
 
 def pages() -> dict[str, str]:
@@ -79,7 +83,7 @@ def _placed(name: str, text: str, body: str) -> str:
     if begin in text:
         before, _, rest = text.partition(begin)
         return before + block + rest.partition(END)[2]
-    return f"{text or f'# {name.capitalize()}'}\n\n{block}\n"
+    return f"{text.rstrip() or f'# {name.capitalize()}'}\n\n{block}\n"
 
 
 def _facts(part: type[Part]) -> str:
@@ -97,19 +101,24 @@ def _facts(part: type[Part]) -> str:
 
 
 def _settings(part: type[Part]) -> Iterator[str]:
-    said: set[str] = set()
+    meanings = [meaning(part, name) for name in part.model_fields]
     for name, field in part.model_fields.items():
         text = meaning(part, name)
+        if meanings.count(text) > MOST_SHARED:
+            text = "see above"
         default = "required" if field.default is PydanticUndefined and field.is_required() else ""
         if not default:
             default = f"`{_value(field.get_default(call_default_factory=True))}`"
-        cells = [f"`{name}`", _type(field.annotation, field.metadata), default, "see above" if text in said else text]
-        said.add(text)
+        cells = [f"`{name}`", _type(field.annotation, field.metadata), default, text]
         yield "| " + " | ".join(" ".join(_plain(cell)).replace("|", "\\|") for cell in cells) + " |"
 
 
 def _value(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else write_value(value)
+    """Write a default as a recipe would."""
+    try:
+        return "none" if value is None else json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        return write_value(value.spec() if isinstance(value, Part) else value)
 
 
 def _type(annotation: Any, metadata: Any = ()) -> str:
@@ -120,7 +129,8 @@ def _type(annotation: Any, metadata: Any = ()) -> str:
     if origin is Literal:
         return " or ".join(f'`"{item}"`' for item in inner)
     if origin in (list, tuple, dict):
-        return f"{'table' if origin is dict else 'list'} of {_type(inner[1 if origin is dict else 0])}"
+        item = _type(inner[1 if origin is dict else 0])
+        return f"{'table' if origin is dict else 'list'} of {item}{'s' if item in PARTS else ''}"
     if inner:
         return " or ".join(_type(item) for item in inner)
     return " ".join([_type_name(annotation), *_limits(metadata)])

@@ -34,7 +34,8 @@ class Plot:
         if not NAME.fullmatch(name) or keyword.iskeyword(name.replace("-", "_")):
             raise PartError(f"{name!r} is no name for a part", hint="use small letters, digits and -: no-shouting")
         if re.search(rf"\b{_class_name(name)}\b", template):
-            raise PartError(f"{name!r} is the name of something that a {kind} needs", hint="choose another name")
+            taken = _class_name(name)
+            raise PartError(f"the file of a new {kind} uses the name {taken} itself", hint="choose another name")
         in_checkout = folder is None and _is_checkout(Path.cwd())
         return cls(kind, name, folder or Path(), in_checkout)
 

@@ -58,9 +58,9 @@ def meaning(part: type[Part], field: str) -> str:
     family = re.sub(r"\d+", "0", field)
     for block in re.split(r"\n\s*\n|\n\s*\*\s", inspect.getdoc(part) or ""):
         text = " ".join(block.split())
-        for sentence in re.split(r"(?<=[.:;!?])\s+(?=[A-Z`])", text):
-            if family in (re.sub(r"\d+", "0", word) for word in re.findall(r"``(\w+)[^`]*``", sentence)):
-                return sentence.strip()
+        for sentence in re.split(r"(?<=[.:!?])\s+(?=[A-Z`])|(?<=;)\s+", text):
+            if family in (re.sub(r"\d+", "0", word) for word in re.findall(r"``(\w+)(?: = [^`]*)?``", sentence)):
+                return sentence.strip().rstrip(";")
     return _kind_of_part(info.annotation)
 
 

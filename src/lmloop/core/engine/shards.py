@@ -1,6 +1,7 @@
 """Shards: the files that rows lie in. Results are Parquet; what passes between phases is Arrow IPC."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lmloop.core.batch import SCHEMA, Batch, conform
+from lmloop.core.card import CARD, Card
+from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
 
@@ -35,10 +38,12 @@ class Shard:
 def list_shards(folders: Iterable[Path]) -> list[Shard]:
     """List the shards of some record artifacts, in order.
 
+    Of a finished run, those are the files that its card lists: what somebody put beside them is no part of it.
+
     Raises:
         DataError: a shard is not a Parquet file.
     """
-    paths = [path for folder in folders for path in sorted((folder / DATA).glob("*.parquet"))]
+    paths = [path for folder in folders for path in _shard_files(folder)]
     return [Shard(n, path, _open(path).metadata.num_rows, path.stat().st_size) for n, path in enumerate(paths)]
 
 
@@ -53,7 +58,9 @@ def read_shard(path: Path) -> Iterator[Batch]:
         return
     with _open(path) as file:
         for group in range(file.metadata.num_row_groups):
-            yield conform(file.read_row_group(group))
+            with _readable(path):
+                table = file.read_row_group(group)
+            yield conform(table)
         if not file.metadata.num_row_groups:
             yield conform(file.schema_arrow.empty_table())
 
@@ -67,7 +74,16 @@ def read_columns(folder: Path, columns: list[str] | None) -> Iterator[pa.Table]:
         with _open(path) as file:
             wanted = columns and [name for name in columns if name in file.schema_arrow.names]
             for group in range(file.metadata.num_row_groups):
-                yield file.read_row_group(group, columns=wanted)
+                with _readable(path):
+                    table = file.read_row_group(group, columns=wanted)
+                yield table
+
+
+def prune(folder: Path, keep: Container[str]) -> None:
+    """Remove the files of an unfinished run's folder that no task of it wrote."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_file() and path.name not in keep:
+            path.unlink()
 
 
 class ShardWriter:
@@ -80,19 +96,24 @@ class ShardWriter:
         self._waiting_bytes = 0
         self._schema: pa.Schema | None = None
         self._writer: Any = None
+        self._stack = ExitStack()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._draft = path.with_name(f"{path.name}.tmp")
 
     def __enter__(self) -> "ShardWriter":
+        self._draft = self._stack.enter_context(draft(self.path))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
+        with self._stack as stack:
+            stack.push(self._close)
+            if kind is not None:
+                raise _Abandoned
             self.flush()
+
+    def _close(self, kind: type[BaseException] | None, *rest: object) -> None:
         if self._writer is not None:
-            self._writer.close()
-        if kind is None:
-            self._draft.replace(self.path)
+            with suppress(*(() if kind is None else (OSError, pa.ArrowException))):
+                self._writer.close()
 
     def write(self, batch: Batch) -> None:
         """Add rows. Batches are joined to row groups of a few megabytes."""
