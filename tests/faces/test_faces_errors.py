@@ -12,6 +12,22 @@ from verb_project import RECIPE, Call
 
 LMLOOP = [sys.executable, "-c", "from lmloop.faces.cli import main; main()"]
 
+SLOW = """
+import time
+from pathlib import Path
+from typing import ClassVar
+
+from lmloop.core.step import Step
+
+
+class Slow(Step):
+    makes: ClassVar = "records"
+
+    def run(self, inputs, out, context):
+        Path("started").touch()
+        time.sleep(60)
+"""
+
 MISTAKES = {
     "unknown op": (RECIPE.replace('"exact"', '"exat"'), "there is no op called 'exat'", "did you mean 'exact'?"),
     "unknown setting": (
@@ -107,8 +123,7 @@ def test_a_reader_who_leaves_early(project: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c(fresh: Path) -> None:
-    slow = 'import time\nfrom pathlib import Path\nfrom typing import ClassVar\nfrom lmloop.core.step import Step\n\n\nclass Slow(Step):\n    makes: ClassVar = "records"\n\n    def run(self, inputs, out, context):\n        Path("started").touch()\n        time.sleep(60)\n'  # noqa: E501
-    (fresh / "slow.py").write_text(slow)
+    (fresh / "slow.py").write_text(SLOW)
     (fresh / "slow.toml").write_text('[[step]]\nid = "slow"\nuse = "./slow.py"\n')
     process = subprocess.Popen([*LMLOOP, "run", "slow.toml"], stderr=subprocess.PIPE, text=True)
     for _ in range(300):

@@ -16,15 +16,25 @@ def draft(path: Path) -> Iterator[Path]:
     Otherwise it is removed, which also gives a full disk its room back. The name is this process's own: a worker
     that outlives its run for a moment cannot write into the file of the next one.
     """
-    place = path.with_name(f"{path.name}.{os.getpid()}{DRAFT}")
+    place = draft_name(path)
     try:
         yield place
-        sync(place)
-        place.replace(path)
+        finish(place, path)
     except BaseException:
         with suppress(OSError):
             place.unlink()
         raise
+
+
+def draft_name(path: Path) -> Path:
+    """Say where a file is written until it is finished."""
+    return path.with_name(f"{path.name}.{os.getpid()}{DRAFT}")
+
+
+def finish(place: Path, path: Path) -> None:
+    """Put a draft that is written in its place."""
+    sync(place)
+    place.replace(path)
 
 
 def sync(path: Path) -> None:

@@ -71,9 +71,15 @@ def read_mark(done: Path, task: Task, digest: str) -> Result | None:
     return result if whole else None
 
 
-def forget_files(done: Path) -> None:
-    """Let all marks stand though the files are removed: they are used up."""
+def forget_files(done: Path, folder: Path) -> None:
+    """Let all marks stand though what lies in ``folder`` is removed: it is used up."""
     for place in sorted(done.glob("*.json")):
         mark = json.loads(place.read_bytes())
-        with draft(place) as new:
-            new.write_text(json.dumps(mark | {"files": {}}), encoding="utf-8")
+        kept = {name: size for name, size in mark["files"].items() if not _inside(folder, done / name)}
+        if kept != mark["files"]:
+            with draft(place) as new:
+                new.write_text(json.dumps(mark | {"files": kept}), encoding="utf-8")
+
+
+def _inside(folder: Path, path: Path) -> bool:
+    return os.path.commonpath([folder.absolute(), os.path.normpath(path.absolute())]) == str(folder.absolute())

@@ -1,7 +1,7 @@
 """Shards: the files that rows lie in. Results are Parquet; what passes between phases is Arrow IPC."""
 
 from collections.abc import Container, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from lmloop.core.batch import SCHEMA, Batch, conform
 from lmloop.core.card import CARD, Card
-from lmloop.core.draft import draft
+from lmloop.core.draft import draft_name, finish
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
 
@@ -96,24 +96,28 @@ class ShardWriter:
         self._waiting_bytes = 0
         self._schema: pa.Schema | None = None
         self._writer: Any = None
-        self._stack = ExitStack()
+        self._draft = draft_name(path)
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> "ShardWriter":
-        self._draft = self._stack.enter_context(draft(self.path))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
-        with self._stack as stack:
-            stack.push(self._close)
-            if kind is not None:
-                raise _Abandoned
-            self.flush()
-
-    def _close(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if self._writer is not None:
-            with suppress(*(() if kind is None else (OSError, pa.ArrowException))):
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        try:
+            if kind is None:
+                self.flush()
                 self._writer.close()
+                finish(self._draft, self.path)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close what is still open, which writes once more, and remove what was not finished."""
+        if self._writer is not None:
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
+        with suppress(OSError):
+            self._draft.unlink()
 
     def write(self, batch: Batch) -> None:
         """Add rows. Batches are joined to row groups of a few megabytes."""
@@ -130,22 +134,35 @@ class ShardWriter:
             return
         schema = self._schema or SCHEMA
         if self._writer is None:
-            self._writer = _writer(self._draft, schema)
+            self._writer = _writer(self._draft, self.path.suffix, schema)
         for batch in pa.Table.from_batches(self._waiting, schema).combine_chunks().to_batches():
             self._writer.write_batch(batch)
         self._waiting, self._waiting_bytes = [], 0
 
 
-def _writer(path: Path, schema: pa.Schema) -> Any:
-    if path.name.endswith(".arrow.tmp"):
+def _writer(path: Path, suffix: str, schema: pa.Schema) -> Any:
+    if suffix == ".arrow":
         return pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
     # texts and ids hardly repeat: a dictionary would only cost time
     repeating = [name for name in schema.names if name.startswith("drop.")]
     return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeating)
 
 
+def _shard_files(folder: Path) -> list[Path]:
+    if (folder / CARD).exists():
+        names = (name for name in Card.read(folder).files if name.startswith(f"{DATA}/") and name.endswith(".parquet"))
+        return [folder / name for name in sorted(names)]
+    return sorted((folder / DATA).glob("*.parquet"))
+
+
 def _open(path: Path) -> pq.ParquetFile:
-    try:
+    with _readable(path):
         return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as bad:
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as bad:
         raise DataError(f"the shard {path} cannot be read: {bad}", hint="remove its folder; it is made again") from None
