@@ -104,7 +104,14 @@ def meta_values(batch: Batch, key: str) -> list[Any]:
 
 
 def _json(meta: Mapping[str, Any]) -> str:
-    return json.dumps(dict(meta), ensure_ascii=False, separators=(",", ":")) if meta else ""
+    if not meta:
+        return ""
+    text = json.dumps(dict(meta), ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, in a file's name say, is no UTF-8: it is escaped
+        text = json.dumps(dict(meta), separators=(",", ":"))
+    return text
 
 
 def _column(table: "pa.RecordBatch | pa.Table", field: "pa.Field", count: int) -> "pa.Array":

@@ -10,6 +10,11 @@ PartKind: TypeAlias = Literal["ops", "readers", "models", "tasks", "stages"]
 KINDS: tuple[str, ...] = get_args(PartKind)
 
 
+def own_names(kind: str) -> list[str]:
+    """List the package's own parts of a kind."""
+    return sorted(_own(kind))
+
+
 def names(kind: str) -> list[str]:
     """List what a recipe can name, without importing any of it."""
     return sorted({*_own(kind), *(entry.name for entry in metadata.entry_points(group=f"lmloop.{kind}"))})

@@ -10,8 +10,8 @@ part's module is imported when the part is built. Parts come from three places, 
 """
 
 import hashlib
-import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,12 +19,15 @@ from contextvars import ContextVar
 from importlib import import_module, metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lmloop.core.errors import PartError, RecipeError, closest
-from lmloop.core.listing import names
+from lmloop.core.listing import names, own_names
+
+FILE = re.compile(r"(?P<file>.+\.py)(?:#(?P<digest>[0-9a-f]{12}))?", re.DOTALL)
+"""A part in a file beside the recipe; with the digest of its source where it must be that very source."""
 
 _BESIDE: ContextVar[Path | None] = ContextVar("beside", default=None)
 
@@ -43,14 +46,17 @@ class Part(BaseModel):
     def name(cls) -> str:
         """Give the name that people see: that of the file which defines the part, the same on every machine."""
         file = _file(cls)
-        return (Path(file).stem if file else cls.__module__.rpartition(".")[2]).replace("_", "-")
+        entry: str | None = getattr(sys.modules[cls.__module__], "__lmloop_entry__", None)
+        return entry or (Path(file).stem if file else cls.__module__.rpartition(".")[2]).replace("_", "-")
 
     def spec(self) -> dict[str, Any]:
-        """Give what :func:`build` needs to make this part again, in this or another process."""
-        return {
-            "use": _file(type(self)) or self.name(),
-            **{name: _plain(getattr(self, name), Part.spec) for name in self.fields()},
-        }
+        """Give what :func:`build` needs to make this part again, in this or another process.
+
+        A part from a file beside a recipe is made again only while that file holds the same source.
+        """
+        file = _file(type(self))
+        use = f"{file}#{type(self).__module__.rpartition('_')[2]}" if file else self.name()
+        return {"use": use, **{name: _plain(getattr(self, name), "spec") for name in self.fields()}}
 
     def identity(self) -> dict[str, Any]:
         """Give what tells this part's results from another's: name, version and settings.
@@ -58,7 +64,7 @@ class Part(BaseModel):
         A part from a file beside a recipe is named by the file's name and a digest of its source, so
         that it means the same on another machine and something else once it is edited.
         """
-        settings = {name: _plain(getattr(self, name), Part.identity) for name in self.fields()}
+        settings = {name: _plain(getattr(self, name), "identity") for name in self.fields()}
         return {"use": _portable_name(type(self)), "version": self.version, **settings}
 
     @classmethod
@@ -81,7 +87,8 @@ def find(kind: str, name: str) -> type[Part]:
     Raises:
         PartError: no such part, two of that name, or a file that defines none or several.
     """
-    module = _load_file(name) if name.endswith(".py") else _load_named(kind, name)
+    file = FILE.fullmatch(name)
+    module = _load_file(file["file"], file["digest"]) if file else _load_named(kind, name)
     parts = [
         part
         for _, part in inspect.getmembers(module, inspect.isclass)
@@ -112,10 +119,13 @@ def build(kind: str, spec: "Mapping[str, Any] | str | Part") -> Part:
     if not isinstance(name, str) or not name:
         raise RecipeError(f"{kind}: each needs a name, got {spec!r}", hint='write { use = "NAME", ... }')
     part = find(kind, name)
+    what = f"{kind.removesuffix('s')} {name!r}"
     try:
-        return part(**settings)
+        return part(**{str(key): value for key, value in settings.items()})
     except ValidationError as bad:
-        raise _explain(f"{kind.removesuffix('s')} {name!r}", part, bad) from None
+        raise _explain(what, part, bad) from None
+    except RecursionError:
+        raise RecipeError(f"{what}: its settings are nested too deep") from None
 
 
 @contextmanager
@@ -129,48 +139,62 @@ def beside(folder: Path) -> Iterator[None]:
 
 
 def _load_named(kind: str, name: str) -> ModuleType:
-    module = f"lmloop.{kind}.{name.replace('-', '_')}"
-    ours = name.replace("-", "_").isidentifier() and importlib.util.find_spec(module) is not None
+    # names are looked for among the files and not tried: "__init__" can be imported, but is no part
+    if name.replace("_", "-") in own_names(kind):
+        return import_module(f"lmloop.{kind}.{name.replace('-', '_')}")
     # scanning entry points costs tens of milliseconds: only for names that are not ours
-    plugins = [] if ours else list(metadata.entry_points(group=f"lmloop.{kind}", name=name))
-    if ours:
-        return import_module(module)
+    plugins = list(metadata.entry_points(group=f"lmloop.{kind}", name=name))
     if len(plugins) > 1:
         homes = ", ".join(plugin.value for plugin in plugins)
         raise PartError(f"several packages offer a {kind.removesuffix('s')} {name!r}: {homes}")
     if not plugins:
-        known = names(kind)
-        hint = closest(name, known)
-        raise PartError(f"there is no {kind.removesuffix('s')} called {name!r}", hint=hint)
-    return import_module(plugins[0].value)
+        raise PartError(f"there is no {kind.removesuffix('s')} called {name!r}", hint=closest(name, names(kind)))
+    with _loading(f"{name!r} of {plugins[0].value}"):
+        module = import_module(plugins[0].module)
+    module.__dict__["__lmloop_entry__"] = name
+    return module
 
 
-def _load_file(name: str) -> ModuleType:
+def _load_file(name: str, wanted: str | None) -> ModuleType:
+    """Load the source of a file; ``wanted`` is the digest that it must have, where it was loaded before."""
     path = Path(name)
     if not path.is_absolute():
         path = (_BESIDE.get() or Path.cwd()) / path
+    module_name = f"lmloop_beside_{path.stem}_{wanted}"
+    if wanted is not None and module_name in sys.modules:
+        return sys.modules[module_name]
     try:
         source = path.read_bytes()
-    except OSError as bad:
-        raise PartError(f"cannot read the part {name!r}: {bad.strerror or bad}") from None
+    except (OSError, ValueError) as bad:
+        raise PartError(f"cannot read the part {name!r}: {getattr(bad, 'strerror', None) or bad}") from None
     path = path.resolve()
-    module_name = f"lmloop_beside_{path.stem}_{hashlib.blake2b(source, digest_size=6).hexdigest()}"
+    digest = hashlib.blake2b(source, digest_size=6).hexdigest()
+    if wanted not in (None, digest):
+        raise PartError(f"{path.name} was changed while it was in use", hint="run it again: its key is another now")
+    module_name = f"lmloop_beside_{path.stem}_{digest}"
     if module_name in sys.modules:
         # the same source in another place: that one is there for sure
         sys.modules[module_name].__dict__["__lmloop_file__"] = str(path)
         return sys.modules[module_name]
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    module.__dict__["__lmloop_file__"] = str(path)
+    module = ModuleType(module_name)
+    module.__dict__.update(__file__=str(path), __lmloop_file__=str(path))
     sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as bad:
+        with _loading(repr(name)):
+            # the very source that has this digest, and no older one that Python has kept
+            exec(compile(source, str(path), "exec"), module.__dict__)
+    except PartError:
         del sys.modules[module_name]
-        raise PartError(f"the part {name!r} does not load: {type(bad).__name__}: {bad}") from bad
+        raise
     return module
+
+
+@contextmanager
+def _loading(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (Exception, SystemExit) as bad:
+        raise PartError(f"the part {what} does not load: {type(bad).__name__}: {bad}") from bad
 
 
 def _file(part: type[Part]) -> str | None:
@@ -183,9 +207,9 @@ def _portable_name(part: type[Part]) -> str:
     return part.__module__.removeprefix("lmloop_beside_") if _file(part) else part.name()
 
 
-def _plain(value: Any, dump: Any) -> Any:
+def _plain(value: Any, dump: Literal["spec", "identity"]) -> Any:
     if isinstance(value, Part):
-        return dump(value)
+        return value.spec() if dump == "spec" else value.identity()
     if isinstance(value, Mapping):
         return {str(key): _plain(item, dump) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -194,7 +218,7 @@ def _plain(value: Any, dump: Any) -> Any:
         return sorted(_plain(item, dump) for item in value)
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
-    return str(value) if isinstance(value, Path) else value
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 def _explain(what: str, part: type[Part], bad: ValidationError) -> RecipeError:
@@ -207,5 +231,7 @@ def _explain(what: str, part: type[Part], bad: ValidationError) -> RecipeError:
         elif error["type"] == "missing":
             lines.append(f"setting {place!r} is missing")
         else:
-            lines.append(f"{place}: {error['msg']}, got {error['input']!r}" if place else error["msg"])
+            got = repr(error["input"])
+            got = got if len(got) <= 100 else f"{got[:97]}..."
+            lines.append(f"{place}: {error['msg']}, got {got}" if place else error["msg"])
     return RecipeError(f"{what}: {'; '.join(lines)}", hint=hint)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from lmloop.core.batch import Batch, from_records
+from lmloop.core.card import WORK
+from lmloop.core.engine.blame import blaming
 from lmloop.core.engine.pool import Pool, Result
-from lmloop.core.engine.shards import DATA, ShardWriter
+from lmloop.core.engine.shards import DATA, ShardWriter, prune
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
 from lmloop.core.part import build
@@ -20,6 +22,7 @@ from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.report import blocks
 
 SOURCES, REJECTS = "sources.jsonl", "rejects.jsonl"
+UNREADABLE = "unreadable"
 BATCH_BYTES, BATCH_ROWS = 2 << 20, 2048
 SHARD_BYTES = 64 << 20
 """A shard holds about so much text at most: a worker may have all that one shard drops in memory."""
@@ -59,12 +62,17 @@ class Ingest(Step):
         return cls.model_validate({"reader": {"use": "text", "files": ["."]}})
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any]:
-        """Name the files by a digest over their names and contents."""
+        """Name the files by a digest over their names and contents; those that cannot be read, by name, too."""
         total, count, size = hashlib.blake2b(digest_size=16), 0, 0
+        unreadable: list[str] = []
         for source in self.reader.sources(base):
-            total.update(f"{source.name}\0{digest(source.path)}\n".encode("utf-8", "surrogateescape"))
+            found = digest(source.path)
+            total.update(f"{source.name}\0{found}\n".encode("utf-8", "surrogateescape"))
             count, size = count + 1, size + source.size
-        return {"files": count, "bytes": size, "digest": total.hexdigest()}
+            if found == "unreadable":
+                unreadable.append(source.name)
+        missing = {"unreadable": unreadable} if unreadable else {}
+        return {"files": count, "bytes": size, "digest": total.hexdigest(), **missing}
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Read every file and write shards, rejects and the list of sources."""
@@ -77,12 +85,11 @@ class Ingest(Step):
             for number, group in enumerate(self._groups(sources))
         ]
         with Pool(context.workers, context.progress) as pool:
-            results = pool.each("read", read_sources, tasks, out / "done")
+            results = pool.each("read", read_sources, tasks, out / WORK / "done")
+        prune(out / DATA, {name for result in results for name in result["shards"]})
         total = _total(results)
         rejects = _gather_rejects(out, results)
-        for done in (out / "done").iterdir():
-            done.unlink()
-        (out / "done").rmdir()
+        _check_unreadable(rejects, context.outside)
         blocks.write(out / BLOCKS, _blocks(sources, total, rejects))
         return {"files": len(sources), **{name: total[name] for name in ("records", "bytes", "rejects")}}
 
@@ -106,12 +113,19 @@ def read_sources(task: ReadTask) -> Result:
     kinds: Counter[str] = Counter()
     rejects: list[Reject] = []
     batches = _batches(_counted(_records(reader, task.sources, rejects), counts, kinds))
-    part, more = 0, True
+    shards: list[Path] = []
+    more = True
     while more:
-        with ShardWriter(task.out / DATA / f"{task.name}-{part:03d}.parquet") as shard:
+        shards.append(task.out / DATA / f"{task.name}-{len(shards):03d}.parquet")
+        with ShardWriter(shards[-1]) as shard:
             more = _fill(shard, batches)
-        part += 1
-    return {**counts, "kinds": dict(kinds), "rejects": [asdict(reject) for reject in rejects]}
+    return {
+        **counts,
+        "files": shards,
+        "shards": [shard.name for shard in shards],
+        "kinds": dict(kinds),
+        "rejects": [asdict(reject) for reject in rejects],
+    }
 
 
 def _fill(shard: ShardWriter, batches: Iterator[Batch]) -> bool:
@@ -157,7 +171,7 @@ def _records(reader: Reader, sources: Sequence[Source], rejects: list[Reject]) -
     for source in sources:
         number = 0
         try:
-            for item in reader.read(source):
+            for item in _read(reader, source):
                 if isinstance(item, Reject):
                     rejects.append(item)
                 elif not _encodable(item):
@@ -166,7 +180,23 @@ def _records(reader: Reader, sources: Sequence[Source], rejects: list[Reject]) -
                     yield _named(item, source, number)
                     number += 1
         except OSError as bad:
-            rejects.append(Reject(source.name, "unreadable", bad.strerror or str(bad)))
+            rejects.append(Reject(source.name, UNREADABLE, bad.strerror or str(bad)))
+
+
+def _read(reader: Reader, source: Source) -> Iterator[Record | Reject]:
+    with blaming(f"reader {reader.name()!r}", source.name):
+        yield from reader.read(source)
+
+
+def _check_unreadable(rejects: Sequence[Reject], outside: Any) -> None:
+    """See that what could not be read was known to be so: the key says which files are in the result."""
+    known = set((outside or {}).get("unreadable", ()))
+    lost = [reject for reject in rejects if reject.reason == UNREADABLE and reject.source not in known]
+    if outside is not None and lost:
+        raise DataError(
+            f"{lost[0].source} could be read when the run was planned, and now cannot: {lost[0].detail}",
+            hint="run it again: a file that stays so is listed among the rejects",
+        )
 
 
 def _encodable(record: Record) -> bool:
