@@ -103,8 +103,8 @@ def test_version(call: Call) -> None:
 def test_a_home_that_cannot_be_written(fresh: Path, call: Call) -> None:
     (fresh / "taken").write_text("a file")
     result = call("run", "mine.toml", "--home", "taken")
-    assert result.exit_code == 1
-    assert result.stderr == "error: taken: File exists\n"
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: the folder taken cannot be made: File exists\n")
 
 
 def test_no_traceback_in_a_real_process(fresh: Path) -> None:
