@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lmloop.core.batch import SCHEMA, STATS, Batch
-from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Filter, Map, Op, Outcome, Verdict, divide
+from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Filter, Map, Op, Outcome, Split, Verdict, divide
 from lmloop.core.part import build
 from lmloop.testing.parts import check_part
 from lmloop.testing.samples import as_arrow, record_columns, same, same_values, sample_batch
@@ -28,7 +28,7 @@ def check_op(op: Op) -> None:
     row; and survive texts that are empty, huge, null, Chinese, emoji or control characters.
     """
     check_part(op, "ops")
-    assert isinstance(op, Map | Filter | Barrier), f"{op.name()}: an op is a Map, a Filter or a Barrier"
+    assert isinstance(op, Map | Filter | Barrier | Split), f"{op.name()}: an op is a Map, a Filter, a Barrier or a Split"
     batch = sample_batch()
     outcome = op.apply(batch)
     check_outcome(op, batch, outcome)
@@ -45,7 +45,7 @@ def check_op(op: Op) -> None:
 def check_outcome(op: Op, batch: Batch, outcome: Outcome) -> None:
     """Check that every row is there once, kept or dropped, with its columns and with a declared reason."""
     name, kept, dropped = op.name(), outcome.batch, outcome.dropped
-    before, after = batch.column("id").to_pylist(), kept.column("id").to_pylist()
+    before, after = batch.column("id").to_pylist(), _origins(op, kept.column("id").to_pylist())
     gone = dropped.column("id").to_pylist()
     assert len(before) == len(after) + len(gone), (
         f"{name}: {len(before)} rows in, but {len(after)} kept and {len(gone)} dropped"
@@ -62,10 +62,18 @@ def check_outcome(op: Op, batch: Batch, outcome: Outcome) -> None:
     lost = set(batch.schema.names) - set(kept.schema.names)
     assert not lost, f"{name}: statistics of earlier ops are lost: {', '.join(sorted(lost))}"
     _check_reasons(op, dropped)
-    if not isinstance(op, Map):
+    if isinstance(op, Filter | Barrier) and not op.rewrites:
         rows = pa.array([row in missing for row in before], pa.bool_())
         untouched = record_columns(batch.filter(pc.invert(rows)))
         assert same(record_columns(kept), untouched), f"{name}: a filter or a barrier must not change what it keeps"
+
+
+def _origins(op: Op, made: list[str]) -> list[str]:
+    """Give the ids of the rows that rows were made of, each once."""
+    if not isinstance(op, Split):
+        return made
+    assert len(set(made)) == len(made), f"{op.name()}: two of the rows it makes have one id"
+    return list(dict.fromkeys(row.partition("#")[0] for row in made))
 
 
 def check_barrier(op: Barrier, batch: Batch) -> None:
@@ -78,6 +86,7 @@ def check_barrier(op: Barrier, batch: Batch) -> None:
             codes = np.concatenate([part.codes for part in parts])
             where = f"with the rows cut at {cuts} and {partitions} partitions"
             assert np.array_equal(codes, whole.codes), f"{op.name()}: other decisions {where}"
+            _check_changes(op, whole, parts, where)
             for stat, values in whole.stats.items():
                 pieces = pa.concat_arrays([as_arrow(part.stats[stat]) for part in parts])
                 assert same_values(as_arrow(values), pieces), f"{op.name()}: other statistic {stat!r} {where}"
@@ -85,6 +94,13 @@ def check_barrier(op: Barrier, batch: Batch) -> None:
     decisions = op.settle(op.reduce(nothing))
     assert "row" in decisions.column_names, f"{op.name()}: settle gives a table with the column row"
     assert decisions.num_rows == 0, f"{op.name()}: decisions out of nothing"
+
+
+def _check_changes(op: Barrier, whole: Verdict, parts: list[Verdict], where: str) -> None:
+    """Check that a barrier that rewrites gives the same rows as over the whole."""
+    changed = [part.changed for part in parts if part.changed is not None]
+    if whole.changed is not None:
+        assert same(whole.changed, pa.concat_batches(changed)), f"{op.name()}: other rewritten rows {where}"
 
 
 def _simulate(op: Barrier, batch: Batch, cuts: tuple[int, ...], partitions: int) -> Iterator[Verdict]:
@@ -160,8 +176,8 @@ def _check_verdict(op: Filter | Barrier, verdict: Verdict, batch: Batch) -> None
 def _check_reasons(op: Op, dropped: Batch) -> None:
     name = op.name()
     given = set(dropped.column(DROP_REASON).to_pylist())
-    if isinstance(op, Map):
-        assert not given, f"{name}: a map drops nothing"
+    if isinstance(op, Map | Split):
+        assert not given, f"{name}: a map or a split drops nothing"
         return
     declared = getattr(op, "reasons", ())
     assert declared, f"{name}: it drops rows, but declares no reasons"
