@@ -25,7 +25,7 @@ class Limits:
     quiet: bool
 
 
-class Size(click.ParamType):
+class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
     """An amount of memory: ``2GB``, ``512MiB`` or a number of bytes."""
 
     name = "size"

@@ -64,7 +64,7 @@ def _show(out: "Console", place: int, row: Row) -> None:
     told = [f"{row['drop.op']}: {row['drop.reason']}"] if row.get("drop.op") else []
     source = str(meta.pop("source", ""))
     line(out, f"{place}. " + "  ".join([*told, source or row["id"]]), "bold")
-    numbers = [f"{name.removeprefix(STATS)} {_plain(value)}" for name, value in row.items() if _is_stat(name, value)]
+    numbers = _deciding(row)
     if numbers:
         paragraph(out, ", ".join(numbers), "cyan", indent=3)
     others = {**meta, **({"id": row["id"]} if source else {})}
@@ -112,8 +112,14 @@ def _texts_first(rows: Iterator[Row], count: int) -> Iterator[Row]:
     yield from later
 
 
-def _is_stat(name: str, value: Any) -> bool:
-    return name.startswith(STATS) and value is not None
+def _deciding(row: Row) -> list[str]:
+    """Give the statistics of the op that dropped the row; JSON has those of all ops."""
+    begin = f"{STATS}{row.get('drop.op')}."
+    return [
+        f"{name.removeprefix(begin).replace('_', ' ')} {_plain(value)}"
+        for name, value in row.items()
+        if name.startswith(begin) and value is not None
+    ]
 
 
 def _plain(value: Any) -> str:

@@ -20,6 +20,9 @@ PIPE_WIDTH = 120
 
 NUMBERS_SHOWN = 4
 
+NARROWEST = 20
+"""Texts are not broken into lines that are shorter than this."""
+
 
 def console() -> "Console":
     """Open stdout for drawing; where it is no terminal, lines are as wide as COLUMNS says, or 120."""
@@ -55,12 +58,13 @@ def line(out: "Console", text: str, style: str = "", indent: int = 0) -> None:
 
 def paragraph(out: "Console", text: str, style: str = "", indent: int = 0) -> None:
     """Print a text of any length, broken into lines that are all indented."""
-    from rich.padding import Padding
     from rich.text import Text
 
     from lmloop.report.prose import clean
 
-    out.print(Padding(Text(clean(text), style=style), (0, 0, 0, indent)))
+    # not rich's padding: it fills lines with spaces up to the edge, which nobody wants in a file
+    for part in Text(clean(text)).wrap(out, max(out.width - indent, NARROWEST)):
+        out.print(Text(f"{'':{indent}}{part.plain}".rstrip(), style=style), no_wrap=True, crop=False)
 
 
 def heading(out: "Console", text: str) -> None:

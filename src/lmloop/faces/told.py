@@ -1,5 +1,6 @@
 """How a run is told: a line a step while it goes, and at the end what the steps found."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Teller:
         took = duration(done.card.seconds) if done.fresh else ""
         state = click.style("made", fg="green") if done.fresh else click.style("kept", dim=True)
         line = f"{state}  {done.path.name:{self.width}}  {took:>12}  {main_numbers(done.metrics)}".rstrip()
-        self.progress.say(line if click.get_text_stream("stderr").isatty() else click.unstyle(line))
+        self.progress.say(line if sys.stderr.isatty() else click.unstyle(line))
 
     def finish(self, everything: bool) -> None:
         """Print what was found by the steps made now, or by all, and where the report is."""

@@ -79,12 +79,10 @@ class Verbs(click.Group):
                 with formatter.section(section):
                     formatter.write_dl(lines)
 
-    def main(self, *args: Any, standalone_mode: bool = True, **rest: Any) -> Any:
-        """Run a verb; a user's mistake is told in a few lines, never as a traceback."""
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **rest)
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **rest: Any) -> Any:  # type: ignore[override]
+        """Run a verb and exit; a user's mistake is told in a few lines, never as a traceback."""
         try:
-            code = super().main(*args, standalone_mode=False, **rest)
+            code = super().main(args, prog_name, **{**rest, "standalone_mode": False})
             sys.stdout.flush()
         except LmloopError as bad:
             fail(bad.message, bad.hint, bad.exit_code)

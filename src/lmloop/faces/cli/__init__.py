@@ -1,7 +1,5 @@
 """The command line: a few verbs, one file each. To add a verb, add a file with a command called ``verb``."""
 
-from importlib import metadata
-
 import click
 
 from lmloop.faces.verb import Verbs
@@ -13,7 +11,7 @@ from lmloop.faces.verb import Verbs
     package=__name__,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.version_option(metadata.version("lmloop"), prog_name="lmloop", message="%(prog)s %(version)s")
+@click.version_option(package_name="lmloop", message="%(prog)s %(version)s")
 def app() -> None:
     """Curate text, train and judge language models, and know what came from what.
 

@@ -1,8 +1,8 @@
 """``lmloop list``: what there is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from lmloop.faces.options import HOME, JSON
 from lmloop.faces.recipes import first_words, shipped
 from lmloop.faces.terminal import columns, console, line, main_numbers, print_json, when
 from lmloop.faces.verb import Verb
+
+if TYPE_CHECKING:
+    from lmloop.core.card import Card
 
 PARTS = ("ops", "readers", "models", "tasks", "stages")
 EVERYTHING = (*PARTS, "recipes", "runs")
@@ -30,9 +33,9 @@ EVERYTHING = (*PARTS, "recipes", "runs")
 @HOME
 @JSON
 def verb(what: str | None, home: Path, as_json: bool) -> None:
-    """List parts that a recipe can name, recipes that come with lmloop, and runs.
+    """List parts, recipes and runs.
 
-    Without WHAT, list all of it.
+    WHAT is a kind of part that a recipe can name, the recipes that come with lmloop, or the runs; without it, all.
     """
     wanted = (what,) if what else EVERYTHING
     if as_json:
@@ -57,24 +60,41 @@ def _show_described(kind: str, home: Path, indent: int) -> None:
         line(console(), text, "" if rows else "dim", indent)
 
 
+def _show_runs(kind: str, home: Path, indent: int) -> None:
+    out, cards = console(), _cards(home)
+    rows = [(card.folder, card.use, when(card), main_numbers(card.metrics)) for card in cards]
+    for text in columns(rows) if rows else [f"none yet in {home}"]:
+        line(out, text, "" if rows else "dim", indent)
+    for begun in sorted(home.glob("*.part")):
+        line(out, f"{begun.name.removesuffix('.part')}  was begun and not finished", "yellow", indent)
+    for damaged in sorted(home.glob("*.damaged-*")):
+        line(out, f"{damaged.name}  was moved aside", "red", indent)
+
+
 def _runs(home: Path) -> list[dict[str, Any]]:
     return [
-        {"folder": folder, "step": card.id, "use": card.use, "finished": card.finished, "metrics": dict(card.metrics)}
-        for folder, card in _cards(home, lambda path: path)
+        {
+            "folder": card.folder,
+            "step": card.id,
+            "use": card.use,
+            "finished": card.finished,
+            "metrics": dict(card.metrics),
+        }
+        for card in _cards(home)
     ]
 
 
-def _cards(home: Path, name: Callable[[str], str]) -> list[tuple[str, Any]]:
-    """Read the cards of all runs, the newest first; unfinished and damaged ones have none."""
+def _cards(home: Path) -> "list[Card]":
+    """Read the cards of all finished runs, the newest first."""
     from lmloop.core.card import Card
     from lmloop.core.errors import DataError
 
     found = []
-    for path in home.glob("*/run.json"):
+    for path in sorted(home.glob("*/run.json"), key=lambda card: -card.stat().st_mtime_ns):
         try:
             card = Card.read(path.parent)
         except DataError:
             continue
         if card.folder == path.parent.name:
-            found.append((name(path.parent.name), card))
-    return sorted(found, key=lambda pair: (pair[1].finished, pair[0]), reverse=True)
+            found.append(card)
+    return found

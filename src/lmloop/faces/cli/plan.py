@@ -89,7 +89,7 @@ def _show(steps: "Sequence[Planned]") -> None:
         line(out, text, STYLES[step.state])
         if step.state != "kept":
             paragraph(out, step.why, indent=indent)
-    counts = Counter(step.state for step in steps)
+    counts = Counter[str](step.state for step in steps)
     words = {"kept": "kept", "make": "to make", "resume": "to finish", "damaged": "damaged, to make again"}
     told = ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts[state])
     out.print()

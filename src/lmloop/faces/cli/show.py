@@ -80,10 +80,10 @@ def _show(folder: Path, card: "Card") -> None:
 
     out = console()
     _show_head(out, folder, card)
-    _show_settings(out, card)
-    _show_metrics(out, card)
-    _show_files(out, folder, card)
     found = section(folder, card)
+    _show_settings(out, card)
+    _show_metrics(out, card, details=not found.blocks)
+    _show_files(out, folder, card)
     if found.blocks:
         show(out, [found])
 
@@ -102,12 +102,12 @@ def _show_head(out: "Console", folder: Path, card: "Card") -> None:
 
 
 def _show_settings(out: "Console", card: "Card") -> None:
-    from lmloop.faces.settings import write
+    from lmloop.faces.settings import unusual, write
 
-    settings = {name: value for name, value in card.settings.items() if name not in ("use", "version")}
+    settings = unusual(card.settings)
+    heading(out, "Settings that are not defaults")
     if not settings:
-        return
-    heading(out, "Settings")
+        line(out, "none", "dim", indent=2)
     for name, value in settings.items():
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             line(out, name, indent=2)
@@ -117,8 +117,9 @@ def _show_settings(out: "Console", card: "Card") -> None:
             paragraph(out, f"{name} = {write(value)}", indent=2)
 
 
-def _show_metrics(out: "Console", card: "Card") -> None:
-    rows = [(name, figure(name, value)) for name, value in card.metrics.items()]
+def _show_metrics(out: "Console", card: "Card", details: bool) -> None:
+    """Show the numbers; those with a ``/`` in their name are details, which blocks show better."""
+    rows = [(name, figure(name, value)) for name, value in card.metrics.items() if details or "/" not in name]
     if rows:
         heading(out, "Numbers")
         for text in columns(rows, right=(1,)):
