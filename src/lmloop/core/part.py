@@ -13,9 +13,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from importlib import import_module, metadata
 from pathlib import Path
 from types import ModuleType
@@ -25,8 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lmloop.core.errors import PartError, RecipeError, closest
 from lmloop.core.listing import names
-
-_BESIDE: ContextVar[Path | None] = ContextVar("beside", default=None)
+from lmloop.core.outside import OutsideFile, resolve
 
 
 class Part(BaseModel):
@@ -118,16 +115,6 @@ def build(kind: str, spec: "Mapping[str, Any] | str | Part") -> Part:
         raise _explain(f"{kind.removesuffix('s')} {name!r}", part, bad) from None
 
 
-@contextmanager
-def beside(folder: Path) -> Iterator[None]:
-    """While open, ``./part.py`` is looked up in this folder: that of the recipe being read."""
-    token = _BESIDE.set(folder.resolve())
-    try:
-        yield
-    finally:
-        _BESIDE.reset(token)
-
-
 def _load_named(kind: str, name: str) -> ModuleType:
     module = f"lmloop.{kind}.{name.replace('-', '_')}"
     ours = name.replace("-", "_").isidentifier() and importlib.util.find_spec(module) is not None
@@ -146,9 +133,7 @@ def _load_named(kind: str, name: str) -> ModuleType:
 
 
 def _load_file(name: str) -> ModuleType:
-    path = Path(name)
-    if not path.is_absolute():
-        path = (_BESIDE.get() or Path.cwd()) / path
+    path = resolve(name)
     try:
         source = path.read_bytes()
     except OSError as bad:
@@ -179,6 +164,8 @@ def _portable_name(part: type[Part]) -> str:
 def _plain(value: Any, dump: Any) -> Any:
     if isinstance(value, Part):
         return dump(value)
+    if isinstance(value, OutsideFile):
+        return value.identity() if dump is Part.identity else str(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item, dump) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lmloop.kernels.characters import CJK, classes
 from lmloop.kernels.jit import compiled, inlined
-from lmloop.kernels.phrases import Phrases, find_groups, make_phrases
+from lmloop.kernels.phrases import Phrases, find_groups, make_phrases, matches
 from lmloop.kernels.sentences import CJK_TERMINAL, CLOSER, count_sentences, terminals
 from lmloop.kernels.text import Integers, TextBuffer, decode, line_break_width, read_only, skip_space, space_width
 from lmloop.kernels.text import trim_space
@@ -91,13 +91,8 @@ def citation_width(data: Any, i: Any, end: Any, citations: Any) -> Any:
     if j < end and data[j] == 93:
         return j + 1 - i
     for k in range(len(citations.group)):
-        begin, size = citations.starts[k], citations.starts[k + 1] - citations.starts[k]
-        if i + size > end:
-            continue
-        same = True
-        for n in range(size):
-            same &= data[i + n] == citations.pool[begin + n]
-        if same:
+        size = citations.starts[k + 1] - citations.starts[k]
+        if i + size <= end and matches(data, i, citations, k):
             return size
     return np.int64(0)
 

@@ -43,20 +43,22 @@ def lower(byte: Any) -> Any:
 
 
 @inlined
+def matches(data: Any, i: Any, phrases: Any, k: Any) -> Any:
+    """Say whether phrase ``k`` stands at ``i``; the caller sees to it that so many bytes are there."""
+    begin = phrases.starts[k]
+    for j in range(phrases.starts[k + 1] - begin):
+        if lower(data[i + j]) != phrases.pool[begin + j]:
+            return False
+    return True
+
+
+@inlined
 def find_groups(data: Any, start: Any, end: Any, phrases: Any) -> Any:
     """Give the bits of all groups of which a phrase stands in ``data[start:end]``."""
     found = np.uint64(0)
     for i in range(start, end):
         head = lower(data[i])
         for k in range(phrases.first[head], phrases.first[head + 1]):
-            begin, size = phrases.starts[k], phrases.starts[k + 1] - phrases.starts[k]
-            if i + size > end:
-                continue
-            same = True
-            for j in range(1, size):
-                if lower(data[i + j]) != phrases.pool[begin + j]:
-                    same = False
-                    break
-            if same:
+            if i + phrases.starts[k + 1] - phrases.starts[k] <= end and matches(data, i, phrases, k):
                 found |= phrases.group[k]
     return found
