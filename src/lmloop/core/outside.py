@@ -4,14 +4,19 @@ A recipe says ``files = ["lists/bad.txt"]``, relative to its own folder. What su
 identity, where it lies is not: edit it, and what it made is made again; move it, and nothing happens.
 """
 
+import csv
+import gzip
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import core_schema
+
+from lmloop.core.errors import DataError
 
 _BESIDE: ContextVar[Path | None] = ContextVar("beside", default=None)
 
@@ -37,10 +42,11 @@ class OutsideFile(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(cls._found, core_schema.str_schema())
+        return core_schema.no_info_after_validator_function(cls.found, core_schema.str_schema())
 
     @classmethod
-    def _found(cls, name: str) -> "OutsideFile":
+    def found(cls, name: str) -> "OutsideFile":
+        """Find the file that a recipe means; raises a ValueError where there is none."""
         path = resolve(name)
         if not path.is_file():
             raise ValueError(f"there is no file {path}")
@@ -60,6 +66,47 @@ class OutsideFile(str):
         """Read a list: its lines without white space at their ends; blank ones and those that begin with # are left out."""
         lines = (line.strip() for line in self.path.read_text(encoding="utf-8-sig").splitlines())
         return [line for line in lines if line and not line.startswith("#")]
+
+    def records(self) -> Iterator[list[str]]:
+        """Read samples or questions: the texts in each record of a JSON, JSON Lines, CSV or Parquet file (may be ``.gz``).
+
+        Any other file is text, and its records are its paragraphs.
+
+        Raises:
+            DataError: it is not what its name says.
+        """
+        name = self.path.name.removesuffix(".gz")
+        try:
+            yield from (_texts(row) for row in self._rows(name[name.rfind(".") + 1 :].lower()))
+        except (ValueError, OSError) as bad:
+            raise DataError(f"{self.path} cannot be read: {bad}", hint="its name must say what it holds") from None
+
+    def _rows(self, ending: str) -> Iterator[Any]:
+        if ending == "parquet":
+            import pyarrow.parquet as pq
+
+            yield from pq.read_table(self.path).to_pylist()
+            return
+        opener = gzip.open if self.path.name.endswith(".gz") else open
+        with opener(self.path, "rt", encoding="utf-8-sig", newline="") as file:
+            if ending == "jsonl":
+                yield from (json.loads(line) for line in file if line.strip())
+            elif ending == "json":
+                whole = json.load(file)
+                yield from whole if isinstance(whole, list) else [whole]
+            elif ending == "csv":
+                yield from csv.reader(file)
+            else:
+                yield from file.read().replace("\r\n", "\n").split("\n\n")
+
+
+def _texts(value: Any) -> list[str]:
+    """List the strings in a record, however deep they lie."""
+    if isinstance(value, str):
+        return [value] if value.strip() else []
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in _texts(item)]
+    return [text for item in value for text in _texts(item)] if isinstance(value, list | tuple) else []
 
 
 def _digest() -> Any:
