@@ -1,27 +1,19 @@
 """Every part of lmloop passes the battery that plug-in authors run."""
 
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from lmloop.core.listing import KINDS, names
 from lmloop.core.op import Op
-from lmloop.core.part import Part, build, find
+from lmloop.core.part import Part, find
 from lmloop.core.reader import Reader
 from lmloop.core.step import Step
 from lmloop.core.task import Task
 from lmloop.testing import check_model, check_op, check_reader, check_step, check_task
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    "ingest": {"reader": {"use": "text", "files": ["."]}},
-    "curate": {"ops": ["unicode", "length", "exact"]},
-}
-"""Settings of the stages that hold other parts, which they cannot name themselves: nothing imports sideways."""
-
 
 def example(kind: str, name: str) -> Part:
-    if kind == "stages" and name in SETTINGS:
-        return build(kind, {"use": name, **SETTINGS[name]})
     return find(kind, name).example()
 
 

@@ -13,8 +13,10 @@
 Our own mistakes are ``assert`` and keep their traceback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from errno import EDQUOT, EFBIG, ENOSPC
 
 
 class LmloopError(Exception):
@@ -60,9 +62,35 @@ class ExtraMissing(LmloopError):
     """An optional dependency is not installed."""
 
 
+def disk_full(what: str) -> StepError:
+    """Say that there is no room left for something, and that nothing is lost by it."""
+    return StepError(
+        f"the disk is full: {what}",
+        hint="make room and run it again: what is finished stays, and it goes on from there",
+    )
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Tell what the machine refuses inside as one message: ``what`` could not be done, and why.
+
+    Raises:
+        StepError: no room, no memory, or any other trouble with files.
+    """
+    try:
+        yield
+    except OSError as bad:
+        if bad.errno in (ENOSPC, EDQUOT, EFBIG):
+            raise disk_full(f"{what} could not be finished") from bad
+        raise StepError(f"{what} could not be finished: {bad}", hint="run it again to go on from there") from bad
+    except MemoryError as bad:
+        hint = "use fewer workers or smaller shards, and run it again to go on from there"
+        raise StepError(f"{what} could not be finished: out of memory", hint) from bad
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """Say which known names look like the one given, as a hint."""
-    known = sorted(known)
+    known = sorted(set(known))
     near = get_close_matches(name, known, n=2, cutoff=0.55)
     if near:
         return f"did you mean {' or '.join(repr(n) for n in near)}?"

@@ -32,19 +32,29 @@ def find_run(home: Path, name: str) -> Path:
     for path in (home / name, Path(name)):
         if (path / "run.json").is_file():
             return path
-    finished = [path.parent for path in home.glob("*/run.json") if not path.parent.name.endswith(".part")]
-    begins = sorted(
-        (path for path in finished if path.name.startswith(f"{name}-") and "-" not in path.name[len(name) + 1 :]),
-        key=lambda path: (path / "run.json").stat().st_mtime_ns,
-    )
-    if begins:
-        return begins[-1]
-    known = {path.name for path in finished} | {path.name.rpartition("-")[0] for path in finished}
+    cards = finished(home)
+    if named := [card.folder for card in cards if card.id == name]:
+        return home / named[-1]
+    known = {card.folder for card in cards} | {card.id for card in cards}
     raise DataError(f"there is no run {name!r} in {home}", hint=closest(name, known) or "lmloop list runs")
 
 
+def finished(home: Path) -> list[Card]:
+    """List the cards of all finished runs in the order in which they were made, oldest first.
+
+    A folder that somebody renamed, or whose card cannot be read, is left out. Where two cards have the same number
+    (two runs at once, or a catalogue that was lost), the clock decides.
+    """
+    found = ((path.parent.name, _card(path.parent)) for path in home.glob("*/run.json"))
+    cards = [card for name, card in found if card is not None and card.folder == name]
+    return sorted(cards, key=lambda card: (card.number, card.finished, card.folder))
+
+
 def ancestors(home: Path, folder: Path) -> Iterator[Ancestor]:
-    """Walk from a run down to where its data came from, depth first; each folder is given once."""
+    """Walk from a run down to where its data came from, depth first.
+
+    A folder to which several wires lead is given each time, but walked from only once.
+    """
     seen: set[str] = set()
 
     def walk(name: str, wire: str, depth: int) -> Iterator[Ancestor]:

@@ -63,12 +63,12 @@ class OutsideFile(str):
             return {"file": self.path.name, "digest": hashlib.file_digest(file, _digest).hexdigest()}
 
     def lines(self) -> list[str]:
-        """Read a list: its lines without white space at their ends; blank ones and those that begin with # are left out."""
+        """Read a list: its lines, stripped; blank ones and those that begin with # are left out."""
         lines = (line.strip() for line in self.path.read_text(encoding="utf-8-sig").splitlines())
         return [line for line in lines if line and not line.startswith("#")]
 
     def records(self) -> Iterator[list[str]]:
-        """Read samples or questions: the texts in each record of a JSON, JSON Lines, CSV or Parquet file (may be ``.gz``).
+        """Read samples or questions: the texts of each record of a JSON, JSON Lines, CSV or Parquet file (or ``.gz``).
 
         Any other file is text, and its records are its paragraphs.
 

@@ -38,14 +38,14 @@ class Part(BaseModel):
 
     @classmethod
     def name(cls) -> str:
-        """Give the name that a recipe uses: that of the file which defines the part."""
-        beside: str | None = getattr(sys.modules[cls.__module__], "__lmloop_file__", None)
-        return beside or cls.__module__.rpartition(".")[2].replace("_", "-")
+        """Give the name that people see: that of the file which defines the part, the same on every machine."""
+        file = _file(cls)
+        return (Path(file).stem if file else cls.__module__.rpartition(".")[2]).replace("_", "-")
 
     def spec(self) -> dict[str, Any]:
         """Give what :func:`build` needs to make this part again, in this or another process."""
         return {
-            "use": self.name(),
+            "use": _file(type(self)) or self.name(),
             **{name: _plain(getattr(self, name), Part.spec) for name in self.fields()},
         }
 
@@ -141,6 +141,8 @@ def _load_file(name: str) -> ModuleType:
     path = path.resolve()
     module_name = f"lmloop_beside_{path.stem}_{hashlib.blake2b(source, digest_size=6).hexdigest()}"
     if module_name in sys.modules:
+        # the same source in another place: that one is there for sure
+        sys.modules[module_name].__dict__["__lmloop_file__"] = str(path)
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None
@@ -156,16 +158,19 @@ def _load_file(name: str) -> ModuleType:
     return module
 
 
+def _file(part: type[Part]) -> str | None:
+    """Give the file of a part from beside a recipe; None for one from a package."""
+    file: str | None = getattr(sys.modules[part.__module__], "__lmloop_file__", None)
+    return file
+
+
 def _portable_name(part: type[Part]) -> str:
-    name = part.name()
-    return part.__module__.removeprefix("lmloop_beside_") if name.endswith(".py") else name
+    return part.__module__.removeprefix("lmloop_beside_") if _file(part) else part.name()
 
 
 def _plain(value: Any, dump: Any) -> Any:
     if isinstance(value, Part):
         return dump(value)
-    if isinstance(value, OutsideFile):
-        return value.identity() if dump is Part.identity else str(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item, dump) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -174,7 +179,11 @@ def _plain(value: Any, dump: Any) -> Any:
         return sorted(_plain(item, dump) for item in value)
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
-    return str(value) if isinstance(value, Path) else value
+    return _file(value, dump) if isinstance(value, Path | OutsideFile) else value
+
+
+def _file(value: Path | OutsideFile, dump: Any) -> Any:
+    return value.identity() if isinstance(value, OutsideFile) and dump is Part.identity else str(value)
 
 
 def _explain(what: str, part: type[Part], bad: ValidationError) -> RecipeError:

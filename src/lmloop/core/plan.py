@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from lmloop.core.card import Card, damage, folder_name
-from lmloop.core.errors import DataError
+from lmloop.core.errors import DataError, told
 from lmloop.core.recipe import Recipe, Wired
 from lmloop.core.store import Store
 
@@ -40,15 +40,17 @@ class Planned:
 def plan(recipe: Recipe, home: Path, store: Store) -> list[Planned]:
     """Work out the key and the state of every step. Reads files' digests; runs and writes nothing else."""
     done: dict[str, Planned] = {}
-    for wired in recipe.steps:
-        done[wired.id] = _plan_step(wired, recipe, done, home, store)
+    with told("the plan"):
+        for wired in recipe.steps:
+            done[wired.id] = _plan_step(wired, recipe, done, home, store)
+    store.keep_digests()
     return list(done.values())
 
 
 def result_key(identity: Mapping[str, Any], seed: int, parents: Mapping[str, str], outside: Any) -> str:
     """Name a result by all that makes it: settings and versions, the seed, the inputs and outside files."""
-    body = json.dumps([identity, seed, list(parents.values()), outside], sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(body.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    body = json.dumps([identity, seed, list(parents.values()), outside], sort_keys=True, default=str)
+    return hashlib.blake2b(body.encode(), digest_size=16).hexdigest()
 
 
 def _plan_step(wired: Wired, recipe: Recipe, done: Mapping[str, Planned], home: Path, store: Store) -> Planned:
@@ -129,9 +131,15 @@ def differences(before: Any, after: Any, place: str = "") -> list[str]:
             for i, pair in enumerate(zip(before, after, strict=True))
             for line in differences(*pair, f"{place}.{i}")
         ]
-    return [] if before == after else [f"{place}: {_short(before)} -> {_short(after)}"]
+    # 1, 1.0 and true are equal in Python, but not in what they are written as, nor in a key
+    same = _json(before) == _json(after)
+    return [] if same else [f"{place}: {_short(before)} -> {_short(after)}"]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = _json(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

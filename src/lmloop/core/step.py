@@ -30,7 +30,8 @@ class Artifact:
 class Context:
     """What a step is given by the run and what must not change its result (but for the seed).
 
-    ``memory`` is in bytes, for all workers together; relative paths start at ``base``.
+    ``memory`` is in bytes, for all workers together; relative paths start at ``base``. ``outside`` is what the
+    step's own method of that name gave when the run was planned.
     """
 
     seed: int = 0
@@ -38,6 +39,7 @@ class Context:
     memory: int = 2 << 30
     base: Path = field(default_factory=Path.cwd)
     progress: Progress = field(default_factory=Silent)
+    outside: Any = None
 
 
 class Step(Part):
@@ -47,14 +49,21 @@ class Step(Part):
     makes: ClassVar[Kind]
     needs_input: ClassVar[bool] = True
     """Whether the step must be given at least one input; a step that takes nothing needs none."""
+    logs: ClassVar[tuple[str, ...]] = ()
+    """The kinds of events that a step which takes the log can read; any if none is named."""
 
     @abstractmethod
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Read the inputs, fill the folder ``out``, and report numbers.
 
-        ``out`` may hold what an interrupted run of the same key left there: finish it.
+        ``out`` may hold what an interrupted run of the same key left there: finish it. What is in ``out/work`` is
+        removed once the step is done; what a killed process was writing under a name ending in ``.tmp``, before.
         """
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> Any:
-        """Say what this step reads that no step made: JSON that changes when that does. None if nothing."""
+        """Say what this step reads that no step made: JSON that changes when that does. None if nothing.
+
+        It is asked when the run is planned and again when the step is done: a result is only kept when what
+        it was made from is what its key says.
+        """
         return None

@@ -6,16 +6,18 @@ only repeats what the run cards say, so a lost file costs nothing but the log.
 
 import hashlib
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from errno import ENOSPC
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from lmloop.core.errors import DataError
+from lmloop.core.errors import DataError, LmloopError, StepError, disk_full
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -34,11 +36,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "create table digest (path text primary key, size integer not null, mtime_ns integer not null,"
         " inode integer not null, digest text not null)",
     ),
+    (
+        # "insert or replace" removes a row without asking the trigger on delete
+        "create trigger event_is_new before insert on event when exists (select 1 from event where id = new.id)"
+        " begin select raise(abort, 'the event log is append-only'); end",
+        # anybody can set a file's time of change back; only the system sets the time of doing so (ctime)
+        "drop table digest",
+        "create table digest (path text primary key, size integer not null, mtime_ns integer not null,"
+        " ctime_ns integer not null, inode integer not null, digest text not null)",
+    ),
 )
 """Each entry runs once, in order, on a store that has not seen it; entries are only ever added."""
 
 RACY_NS = 2_000_000_000
 """A file touched less than this ago may change again under the same time stamp: its digest is not kept."""
+
+PATIENCE = 60.0
+"""So many seconds we wait for another process to finish writing."""
+
+Stamp: TypeAlias = tuple[int, int, int, int]
+"""Size, times of change (of the content, of anything) and inode: while they stay, so does the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +73,22 @@ class Store:
 
     Raises:
         DataError: the file is no store, is damaged, or was written by a newer lmloop.
+        StepError: the disk is full, or another process keeps the store to itself.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._new_digests: list[tuple[str, int, int, int, str]] = []
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.db = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self.db.execute("pragma journal_mode = wal")
-            self._migrate()
-        except sqlite3.DatabaseError as bad:
-            raise DataError(
-                f"the store {path} cannot be opened: {bad}",
-                hint="move it away: runs are found again by their cards; events are only in this file",
-            ) from None
+        self._known_digests: dict[str, tuple[Stamp, str]] | None = None
+        self._new_digests: dict[str, tuple[Stamp, str]] = {}
+        with self._clear():
+            _make_folder(path.parent)
+            self.db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            try:
+                self._use_wal()
+                self._migrate()
+            except BaseException:
+                self.db.close()
+                raise
 
     def __enter__(self) -> "Store":
         return self
@@ -79,41 +97,44 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Write down the digests that were worked out, and let go of the file."""
-        if self._new_digests:
-            with self.together():
-                sql = "insert or replace into digest values (?, ?, ?, ?, ?)"
-                self.db.executemany(sql, self._new_digests)
+        """Let go of the file."""
+        self.keep_digests()
         self.db.close()
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """Write what happens inside as one transaction: all or nothing, and one wait for the disk."""
-        self.db.execute("begin immediate")
-        try:
-            yield
-        except BaseException:
-            self.db.execute("rollback")
-            raise
-        self.db.execute("commit")
+        with self._clear():
+            self.db.execute("begin immediate")
+            try:
+                yield
+                self.db.execute("commit")
+            except BaseException:
+                if self.db.in_transaction:  # a full disk may have ended it already
+                    self.db.execute("rollback")
+                raise
 
     def append(self, kind: str, **body: Any) -> int:
-        """Add one event and give its number. Numbers rise by one order of time, whatever the clock says."""
-        text = json.dumps(body, ensure_ascii=False)
-        row = self.db.execute("insert into event (at, kind, body) values (?, ?, ?)", (_now(), kind, text))
+        """Add one event and give its number. Numbers rise in the order of writing, whatever the clock says."""
+        # half a surrogate pair comes out of browsers, and is no reason to lose what somebody said
+        text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace").decode()
+        with self._clear():
+            row = self.db.execute("insert into event (at, kind, body) values (?, ?, ?)", (_now(), kind, text))
         return int(row.lastrowid or 0)
 
     def last(self, kind: str) -> int:
         """Give the number of the newest event of a kind; 0 when there is none."""
-        sql = "select coalesce(max(id), 0) from event where kind = ?"
-        return int(self.db.execute(sql, (kind,)).fetchone()[0])
+        with self._clear():
+            sql = "select coalesce(max(id), 0) from event where kind = ?"
+            return int(self.db.execute(sql, (kind,)).fetchone()[0])
 
     def events(self, kind: str, upto: int | None = None) -> Iterator[Event]:
         """Stream the events of a kind in the order they came, up to an event number."""
-        sql = "select id, at, kind, body from event where kind = ? and id <= ? order by id"
         last = self.last(kind) if upto is None else upto
-        for number, at, name, body in self.db.execute(sql, (kind, last)):
-            yield Event(number, at, name, json.loads(body))
+        with self._clear():
+            sql = "select id, at, kind, body from event where kind = ? and id <= ? order by id"
+            for number, at, name, body in self.db.execute(sql, (kind, last)):
+                yield Event(number, at, name, json.loads(body))
 
     def note_run(self, folder: str, step: str, key: str, recipe: str) -> None:
         """Put a finished run in the catalogue; a folder made again counts as newest."""
@@ -127,28 +148,64 @@ class Store:
     def runs(self, step: str | None = None) -> list[str]:
         """List the folders of finished runs, newest first."""
         where = "where step = ?" if step is not None else ""
-        sql = f"select folder from run {where} order by number desc"
-        return [folder for (folder,) in self.db.execute(sql, (step,) if step is not None else ())]
+        with self._clear():
+            sql = f"select folder from run {where} order by number desc"
+            return [folder for (folder,) in self.db.execute(sql, (step,) if step is not None else ())]
+
+    def next_number(self) -> int:
+        """Give a number above that of every run in the catalogue."""
+        with self._clear():
+            return int(self.db.execute("select coalesce(max(number), 0) + 1 from run").fetchone()[0])
 
     def digest(self, path: Path) -> str:
         """Give a file's BLAKE2b digest (32 hexadecimal digits), reading it only when it has changed.
 
         A file that cannot be read has the digest ``unreadable``.
         """
+        name = str(path)
         try:
             found = path.stat()
-            stamp = (found.st_size, found.st_mtime_ns, found.st_ino)
-            sql = "select size, mtime_ns, inode, digest from digest where path = ?"
-            known = self.db.execute(sql, (str(path),)).fetchone()
-            if known and known[:3] == stamp:
-                return str(known[3])
+            stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+            known = self._new_digests.get(name) or self._old_digests().get(name)
+            if known and known[0] == stamp:
+                return known[1]
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-        except OSError:
+        except (OSError, ValueError):
             return "unreadable"
-        if time.time_ns() - found.st_mtime_ns > RACY_NS:
-            self._new_digests.append((str(path), *stamp, digest))
+        # a time of change in the future is as good as one in the past: a new one would be another
+        if min(abs(time.time_ns() - at) for at in stamp[1:3]) > RACY_NS:
+            self._new_digests[name] = stamp, digest
         return digest
+
+    def keep_digests(self) -> None:
+        """Write down the digests that were worked out. They are only there to save time: failing is no harm."""
+        rows = [(name, *stamp, digest) for name, (stamp, digest) in self._new_digests.items() if _writable(name)]
+        with suppress(LmloopError):
+            if rows:
+                with self.together():
+                    self.db.executemany("insert or replace into digest values (?, ?, ?, ?, ?, ?)", rows)
+        self._old_digests().update(self._new_digests)
+        self._new_digests.clear()
+
+    def _old_digests(self) -> dict[str, tuple[Stamp, str]]:
+        if self._known_digests is None:
+            with self._clear():
+                rows = self.db.execute("select path, size, mtime_ns, ctime_ns, inode, digest from digest").fetchall()
+            self._known_digests = {row[0]: ((row[1], row[2], row[3], row[4]), row[5]) for row in rows}
+        return self._known_digests
+
+    def _use_wal(self) -> None:
+        """Let others read while one writes. To say so needs the file alone, and sqlite does not wait for that."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.db.execute("pragma journal_mode = wal")
+                return
+            except sqlite3.OperationalError as bad:
+                if bad.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
 
     def _migrate(self) -> None:
         with self.together():
@@ -162,6 +219,57 @@ class Store:
                 for sql in statements:
                     self.db.execute(sql)
                 self.db.execute(f"pragma user_version = {number}")
+
+    @contextmanager
+    def _clear(self) -> Iterator[None]:
+        """Tell what the database refuses as a user's message."""
+        try:
+            yield
+        except sqlite3.DatabaseError as bad:
+            raise self._explain(bad) from bad
+
+    def _explain(self, bad: sqlite3.DatabaseError) -> LmloopError:
+        code = getattr(bad, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code == sqlite3.SQLITE_FULL or (code in NEEDS_ROOM and _no_room(self.path.parent)):
+            return disk_full(f"the store {self.path} could not be written")
+        if code == sqlite3.SQLITE_BUSY:
+            return StepError(f"another process keeps the store {self.path} to itself", hint="try again in a while")
+        if code == sqlite3.SQLITE_CONSTRAINT:
+            return StepError(f"the store {self.path} refuses that: {bad}")
+        if code in NEEDS_ROOM:
+            return StepError(f"the store {self.path} could not be read or written: {bad}", hint="try again in a while")
+        return DataError(
+            f"the store {self.path} cannot be used: {bad}",
+            hint="move it away: runs are found again by their cards; events are only in this file",
+        )
+
+
+NEEDS_ROOM = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+"""What sqlite says of a disk that refuses to write; a full one is behind it now and then."""
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as bad:
+        if bad.errno == ENOSPC:
+            raise disk_full(f"the folder {folder} could not be made") from bad
+        raise DataError(f"the folder {folder} cannot be made: {bad.strerror}") from bad
+
+
+def _no_room(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < 1 << 16
+    except OSError:
+        return False
+
+
+def _writable(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a file name that is no text has no place in a database of text
+        return False
+    return True
 
 
 def _now() -> str:

@@ -2,6 +2,8 @@
 
 import keyword
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -34,7 +36,8 @@ class Plot:
         if not NAME.fullmatch(name) or keyword.iskeyword(name.replace("-", "_")):
             raise PartError(f"{name!r} is no name for a part", hint="use small letters, digits and -: no-shouting")
         if re.search(rf"\b{_class_name(name)}\b", template):
-            raise PartError(f"{name!r} is the name of something that a {kind} needs", hint="choose another name")
+            taken = _class_name(name)
+            raise PartError(f"the file of a new {kind} uses the name {taken} itself", hint="choose another name")
         in_checkout = folder is None and _is_checkout(Path.cwd())
         return cls(kind, name, folder or Path(), in_checkout)
 
@@ -115,13 +118,15 @@ class Plot:
 
     def _document(self) -> Path:
         from lmloop.core.part import find
-        from lmloop.faces import reference
+        from lmloop.faces.entries import part_entry
 
         if self.in_checkout:
-            reference.write(self.root / "docs" / "reference")
+            # a process of its own, because the reference knows the command line that we are called from
+            command = [sys.executable, "-m", "lmloop.faces.reference", "--write"]
+            subprocess.run(command, cwd=self.root, check=True, stdout=subprocess.DEVNULL)
         else:
             part = find(FOLDERS[self.kind], str(self.part.resolve()))
-            self.page.write_text(reference.part_entry(part, self.name, level=1), encoding="utf-8")
+            self.page.write_text(part_entry(part, self.name, level=1), encoding="utf-8")
         return self.page
 
 

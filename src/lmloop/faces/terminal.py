@@ -56,15 +56,16 @@ def line(out: "Console", text: str, style: str = "", indent: int = 0) -> None:
     out.print(Text(" " * indent + clean(text), style=style), no_wrap=True, overflow="ellipsis", crop=True)
 
 
-def paragraph(out: "Console", text: str, style: str = "", indent: int = 0) -> None:
-    """Print a text of any length, broken into lines that are all indented."""
+def paragraph(out: "Console", text: str, style: str = "", indent: int = 0, head: str = "") -> None:
+    """Print a text of any length, broken into lines that are all indented; ``head`` stands before the first."""
     from rich.text import Text
 
     from lmloop.report.prose import clean
 
     # not rich's padding: it fills lines with spaces up to the edge, which nobody wants in a file
     for part in Text(clean(text)).wrap(out, max(out.width - indent, NARROWEST)):
-        out.print(Text(f"{'':{indent}}{part.plain}".rstrip(), style=style), no_wrap=True, crop=False)
+        out.print(Text(f"{head:{indent}}{part.plain}".rstrip(), style=style), no_wrap=True, crop=False)
+        head = ""
 
 
 def heading(out: "Console", text: str) -> None:
@@ -90,10 +91,15 @@ def figure(name: str, value: Any) -> str:
 def main_numbers(metrics: Mapping[str, Any]) -> str:
     """Put a run's first few numbers in one line; those with a ``/`` in their name are details."""
     shown = [name for name in metrics if "/" not in name and not name.endswith("_in")][:NUMBERS_SHOWN]
-    return ", ".join(
-        figure(name, metrics[name]) if name == "bytes" else f"{figure(name, metrics[name])} {name.replace('_', ' ')}"
-        for name in shown
-    )
+    return ", ".join(_counted(name, metrics[name]) for name in shown)
+
+
+def _counted(name: str, value: Any) -> str:
+    """Write ``1 file``, ``3 files``, ``4.2 MB``."""
+    if name == "bytes":
+        return figure(name, value)
+    thing = name.replace("_", " ")
+    return f"{figure(name, value)} {thing.removesuffix('s') if value == 1 else thing}"
 
 
 def when(card: "Card") -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,6 +19,9 @@ from lmloop.report.summary import show
 from lmloop.report.units import duration
 
 REPORT = "report.html"
+
+HEADLINES = (blocks.Numbers, blocks.Funnel, blocks.Curve, blocks.Text)
+"""What is printed at the end of a run; the rest is in the report and in ``lmloop show``."""
 
 
 class Teller:
@@ -46,7 +50,9 @@ class Teller:
             self.progress.say(f"\nnothing to do; look at it with --summary, or with: lmloop show {last}")
         else:
             sections = [section(done.path, done.card) for done in shown]
-            show(console(), [found for found in sections if found.blocks], title="")
+            if not everything:
+                sections = [headlines(found) for found in sections]
+            show(console(), [found for found in sections if found.blocks])
         for path in reports(self.runs):
             click.echo(f"\nreport  {path}")
 
@@ -56,6 +62,11 @@ def section(folder: Path, card: Card) -> Section:
     place = folder / BLOCKS
     found = blocks.read(place) if place.exists() else ()
     return Section(card.id, card.use, folder.name, card.key, card.seconds, found)
+
+
+def headlines(whole: Section) -> Section:
+    """Keep what one wants to know at once."""
+    return replace(whole, blocks=tuple(block for block in whole.blocks if isinstance(block, HEADLINES)))
 
 
 def reports(runs: Sequence[Run]) -> list[Path]:

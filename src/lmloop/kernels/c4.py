@@ -6,6 +6,8 @@ terminal marks, and so is a closing quote or bracket behind one; 1.5 CJK charact
 makes a word too long; and there are Chinese phrases beside the English ones.
 """
 
+# ruff: noqa: PLR1714  (a chain of comparisons is what compiles well; a set is not)
+
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,8 +18,16 @@ from lmloop.kernels.characters import CJK, classes
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.phrases import Phrases, find_groups, make_phrases, matches
 from lmloop.kernels.sentences import CJK_TERMINAL, CLOSER, count_sentences, terminals
-from lmloop.kernels.text import Integers, TextBuffer, decode, line_break_width, read_only, skip_space, space_width
-from lmloop.kernels.text import trim_space
+from lmloop.kernels.text import (
+    Integers,
+    TextBuffer,
+    decode,
+    line_break_width,
+    read_only,
+    skip_space,
+    space_width,
+    trim_space,
+)
 from lmloop.kernels.words import CJK_PER_WORD
 
 REASONS = ("kept", "lorem-ipsum", "curly-bracket", "too-few-sentences")
@@ -175,10 +185,10 @@ def copy_line(data: Any, start: Any, end: Any, citations: Any, out: Any, place: 
 
 
 @compiled
-def judge_line(data: Any, start: Any, end: Any, limits: Any, tables: Any, out: Any, place: Any) -> Any:
+def judge_line(data: Any, line: Any, limits: Any, tables: Any, out: Any, place: Any) -> Any:
     """Write a line where it may stay; gives where it ends, and the bits of what was found that drops a document."""
     classes, terminals, phrases, citations = tables
-    written, seen, _ = out
+    (start, end), (written, seen, _) = line, out
     words, longest = line_words(data, start, end, classes)
     if words < limits.min_line_words or longest > limits.max_word_length:
         return place, np.uint64(0)
@@ -212,7 +222,7 @@ def _c4(buffer: Any, limits: Any, tables: Any, out: Any, counts: Any) -> None:
                 i += 1
             counts[0, document] += 1
             head = skip_space(data, start, i)
-            stop, verdict = judge_line(data, head, trim_space(data, head, i), limits, tables, out, place)
+            stop, verdict = judge_line(data, (head, trim_space(data, head, i)), limits, tables, out, place)
             if stop > place:
                 counts[1, document] += 1
                 counts[2, document] += count_sentences(seen, place, stop, tables[1])

@@ -1,9 +1,11 @@
 """Places in a text that may be an address, a number of a person's, or an account: what patterns are then held against.
 
-Patterns over whole texts are slow; this pass over the bytes leaves little for them. A candidate is an "@" with what may be
-a name before and a host behind it; a run of digits, and what people write between them, of at least seven digits; or
-capitals and digits that begin like the number of a bank account (IBAN).
+Patterns over whole texts are slow; this pass over the bytes leaves little for them. A candidate is an "@" with what
+may be a name before and a host behind it; a run of digits, and what people write between them, of at least seven
+digits; or capitals and digits that begin like the number of a bank account (IBAN).
 """
+
+# ruff: noqa: PLR1714  (a chain of comparisons is what compiles well; a set is not)
 
 from typing import Any, NamedTuple
 
@@ -86,7 +88,7 @@ def number_stop(data: Any, i: Any, end: Any) -> Any:
 
 @inlined
 def account_stop(data: Any, i: Any, end: Any) -> Any:
-    """Give the end of what may be an IBAN at ``i``, or ``i``: two capitals, two digits, capitals and digits in groups."""
+    """Give the end of what may be an IBAN at ``i``, or ``i``: two capitals, two digits, then both in groups."""
     if i + 15 > end or not (is_capital(data[i]) and is_capital(data[i + 1])):
         return i
     if not (is_digit(data[i + 2]) and is_digit(data[i + 3])):

@@ -1,8 +1,8 @@
 """A linear classifier over hashed words and pairs of words: logistic regression, learnt by AdaGrad.
 
-Features as in fastText (Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification": words and bigrams, hashed);
-learning by Duchi et al. 2011, "Adaptive Subgradient Methods". All is in a fixed order, so training gives the same weights
-every time.
+Features as in fastText (Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification": words and bigrams,
+hashed); learning by Duchi et al. 2011, "Adaptive Subgradient Methods". All is in a fixed order, so training gives the
+same weights every time.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def learn(units: Units, good: npt.NDArray[np.bool_], order: npt.NDArray[np.int64
     """Learn to tell good documents from others, seen in this order, a few times over: float64 [2^BITS + 1]."""
     weights, squares = np.zeros((1 << BITS) + 1), np.zeros((1 << BITS) + 1)
     # each side has the same weight in all, however many samples there are of it
-    share = np.array([0.5 / max(np.mean(~good), 1e-9), 0.5 / max(np.mean(good), 1e-9)])
+    share = 0.5 / np.maximum([np.mean(~good), np.mean(good)], 1e-9)
     for _ in range(PASSES):
         _learn(units, good, order, share, weights, squares)
     return weights

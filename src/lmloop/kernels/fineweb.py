@@ -1,8 +1,8 @@
 """FineWeb's quality rules: terminal punctuation, short lines, lines over again, and lists.
 
-Penedo et al. 2024, "The FineWeb Datasets", section 3.6 and appendix; the details are those of the authors' code in
-datatrove. Read in Chinese, Japanese and Korean: a closing quote or bracket behind 。！？ ends a line as the mark does; a CJK
-character is as wide as two letters where lines are called short; and 1.5 of them are a word.
+Penedo et al. 2024, "The FineWeb Datasets", section 3.6 and appendix; the details are those of the authors' code
+in datatrove. Read in Chinese, Japanese and Korean: a closing quote or bracket behind 。！？ ends a line as the
+mark does; a CJK character is as wide as two letters where lines are called short; and 1.5 of them are a word.
 """
 
 from typing import Any, NamedTuple

@@ -1,9 +1,9 @@
 """An n-gram language model: interpolated Witten-Bell smoothing over units in a hash table.
 
-Witten and Bell 1991, "The Zero-Frequency Problem"; as Chen and Goodman 1998, "An Empirical Study of Smoothing Techniques for
-Language Modeling", section 2.4: what follows a context h with T(h) different units has the probability
-``(c(h w) + T(h) p(w | shorter h)) / (c(h) + T(h))``. Below unigrams all units that were seen and one that stands for all
-others are equally likely. n-grams are told apart by 64-bit hashes.
+Witten and Bell 1991, "The Zero-Frequency Problem"; as Chen and Goodman 1998, "An Empirical Study of Smoothing
+Techniques for Language Modeling", section 2.4: what follows a context h with T(h) different units has the probability
+``(c(h w) + T(h) p(w | shorter h)) / (c(h) + T(h))``. Below unigrams all units that were seen and one that stands for
+all others are equally likely. n-grams are told apart by 64-bit hashes.
 """
 
 from typing import Any, NamedTuple
@@ -20,11 +20,14 @@ EMPTY = np.uint64(GOLDEN)  # the key of the context of no units
 
 
 class NgramModel(NamedTuple):
-    """A trained model: for each n-gram in ``keys`` uint64 [slots] (0: free) how often it came (``count``), how often
-    something came behind it (``total``), and how many different things (``kinds``): int32 [slots] each; ``order`` is n."""
+    """A trained model.
+
+    For each n-gram in ``keys`` uint64 [slots] (0: free) how often it came (``times``), how often
+    something came behind it (``total``), and how many different things (``kinds``): int32 [slots] each; ``order`` is n.
+    """
 
     keys: Hashes
-    count: npt.NDArray[np.int32]
+    times: npt.NDArray[np.int32]
     total: npt.NDArray[np.int32]
     kinds: npt.NDArray[np.int32]
     order: int
@@ -40,7 +43,7 @@ def train(units: Units, order: int = 3) -> NgramModel:
 
 
 def surprise(units: Units, model: NgramModel) -> Floats:
-    """Give the mean surprise of each document's units in nats, float64 [documents]; the perplexity is its exponential."""
+    """Give the mean surprise of each document's units in nats, float64; its exponential is the perplexity."""
     means = np.zeros(len(units.first) - 1)
     _surprise(units, model, means)
     return means
@@ -80,7 +83,7 @@ def _train(units: Any, model: Any) -> None:
                 if model.keys[slot] == 0:
                     model.keys[slot] = gram
                     model.kinds[below] += 1
-                model.count[slot] += 1
+                model.times[slot] += 1
                 model.total[below] += 1
 
 
@@ -100,7 +103,7 @@ def probability(units: Any, i: Any, begin: Any, model: Any) -> Any:
         if back == 0:
             p = 1.0 / (kinds + 1.0)
         slot = find(fold(context ^ units.hash[i], GOLDEN) | np.uint64(1), model.keys)
-        count = float(model.count[slot]) if model.keys[slot] != 0 else 0.0
+        count = float(model.times[slot]) if model.keys[slot] != 0 else 0.0
         p = (count + kinds * p) / (total + kinds)
     return p
 

@@ -5,6 +5,8 @@ one example for each list of patterns; the lists here are ours, in English and i
 rules count words, 1.5 CJK characters are one.
 """
 
+# ruff: noqa: PLR1714, SIM109  (a chain of comparisons is what compiles well; a set is not)
+
 from functools import cache
 from typing import Any
 
@@ -28,31 +30,87 @@ COUNTER_WORDS = 4
 
 BEGINNING = (
     *("sign in", "sign-in", "sign up", "log in", "login", "register now", "subscribe", "follow us", "share this"),
-    *("skip to", "back to top", "return to top", "previous post", "next post", "read more", "click here", "related posts"),
+    *(
+        "skip to",
+        "back to top",
+        "return to top",
+        "previous post",
+        "next post",
+        "read more",
+        "click here",
+        "related posts",
+    ),
     *("上一篇", "下一篇", "上一页", "下一页", "上一頁", "下一頁", "返回首页", "返回首頁", "返回顶部", "返回頂部"),
     *("首页 ", "首頁 ", "您的位置", "当前位置", "目前位置", "分享到", "请登录", "請登入", "立即注册", "扫一扫", "扫码"),
 )
 END = (
     *("read more...", "read more…", "read more", "read more »", "learn more", "show more", "see all", "view all"),
-    *("阅读全文", "閱讀全文", "查看更多", "查看全部", "查看详情", "展开全文", "繼續閱讀", "继续阅读", "点击查看", "收起"),
+    *(
+        "阅读全文",
+        "閱讀全文",
+        "查看更多",
+        "查看全部",
+        "查看详情",
+        "展开全文",
+        "繼續閱讀",
+        "继续阅读",
+        "点击查看",
+        "收起",
+    ),
 )
 ANYWHERE = (
     *("items in cart", "item in cart", "add to cart", "leave a comment", "leave a reply", "forgot password", "log out"),
     *("share on facebook", "share on twitter", "skip to content", "toggle navigation", "sign in or", "main menu"),
-    *("加入购物车", "加入購物車", "发表评论", "發表評論", "忘记密码", "忘記密碼", "扫描二维码", "扫码关注", "关注公众号"),
+    *(
+        "加入购物车",
+        "加入購物車",
+        "发表评论",
+        "發表評論",
+        "忘记密码",
+        "忘記密碼",
+        "扫描二维码",
+        "扫码关注",
+        "关注公众号",
+    ),
     *("设为首页", "加入收藏", "相关阅读", "相关推荐", "相關閱讀", "热门推荐", "友情链接", "网站地图", "網站地圖"),
 )
 NOTICES = (
     *("all rights reserved", "copyright ©", "copyright (c)", "© 20", "© 19", "cookie policy", "privacy policy"),
     *("uses cookies", "use cookies", "use of cookies", "accept cookies", "terms of use", "terms of service"),
     *("powered by wordpress", "版权所有", "版權所有", "未经许可", "未经授权", "未經授權", "转载请注明", "轉載請註明"),
-    *("icp备", "icp證", "icp证", "公网安备", "责任编辑", "責任編輯", "隐私政策", "隱私政策", "使用cookie", "使用 cookie"),
+    *(
+        "icp备",
+        "icp證",
+        "icp证",
+        "公网安备",
+        "责任编辑",
+        "責任編輯",
+        "隐私政策",
+        "隱私政策",
+        "使用cookie",
+        "使用 cookie",
+    ),
     *("免责声明", "免責聲明", "侵权请联系", "文章来源：", "本文来源", "声明：本文"),
 )
 COUNTERS = (
     *("like", "share", "comment", "retweet", "repost", "quote", "bookmark", "upvote", "downvote", "download", "view"),
     *("follower", "following", "repl", "vote", "answer", "read", "click"),
-    *("条评论", "條評論", "个赞", "個讚", "点赞", "按讚", "阅读", "閱讀", "浏览", "瀏覽", "回复", "回覆", "转发", "转载"),
+    *(
+        "条评论",
+        "條評論",
+        "个赞",
+        "個讚",
+        "点赞",
+        "按讚",
+        "阅读",
+        "閱讀",
+        "浏览",
+        "瀏覽",
+        "回复",
+        "回覆",
+        "转发",
+        "转载",
+    ),
     *("收藏", "粉丝", "粉絲", "次播放", "人气", "评论"),
 )
 
@@ -69,7 +127,7 @@ def capitals() -> npt.NDArray[np.uint8]:
 
 @cache
 def phrases() -> tuple[Phrases, Phrases, Phrases]:
-    """Give the tables: of what begins a line (0), ends one (0), or stands anywhere (0 navigation, 1 notice, 2 counter)."""
+    """Give the tables of what begins a line, ends one, or stands anywhere (0 navigation, 1 notice, 2 counter)."""
     beginning, end = make_phrases({0: BEGINNING}), make_phrases({0: END})
     return beginning, end, make_phrases({0: ANYWHERE, 1: NOTICES, 2: COUNTERS})
 

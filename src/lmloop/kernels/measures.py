@@ -1,8 +1,8 @@
 """Plain measures of a text: characters of each class, lines, words, and n-grams that come again.
 
 The definitions are data-juicer's (Chen et al. 2024, "Data-Juicer: A One-Stop Data Processing System for Large Language
-Models"; ``data_juicer/ops/filter``). Words are those of the ``unicode`` segmentation, 1.5 CJK characters being one; an n-gram of
-n words is one of 1.5 n characters where a document is read as CJK.
+Models"; ``data_juicer/ops/filter``). Words are those of the ``unicode`` segmentation, 1.5 CJK characters being one; an
+n-gram of n words is one of 1.5 n characters where a document is read as CJK.
 """
 
 from typing import Any, NamedTuple
@@ -20,10 +20,10 @@ from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, KIND_SYMBOL, Tokens
 class Measures(NamedTuple):
     """Measures of each document, float64 [documents] each; a ratio to nothing is 0.
 
-    ``characters`` code points; ``words``; ``alphanumeric`` share of letters and numbers; ``special`` share of white space,
-    numbers, marks and symbols; ``average_line`` and ``longest_line`` code points of lines; ``character_repetition`` share of
-    the character n-grams that the most frequent ones make up, the square root of all different ones in number;
-    ``word_repetition`` share of the word n-grams that come more than once.
+    ``characters`` code points; ``words``; ``alphanumeric`` share of letters and numbers; ``special`` share of white
+    space, numbers, marks and symbols; ``average_line`` and ``longest_line`` code points of lines;
+    ``character_repetition`` share of the character n-grams that the most frequent ones make up, the square root of all
+    different ones in number; ``word_repetition`` share of the word n-grams that come more than once.
     """
 
     characters: Floats

@@ -19,7 +19,7 @@ from lmloop.kernels.words import KIND_SYMBOL, segment
 
 
 class Units(NamedTuple):
-    """The units of a column in lower case: each one's hash, first byte in ``data`` and width; ``first`` as in tokens."""
+    """The units of a column in lower case: their hashes, first bytes in ``data`` and widths; ``first`` as in tokens."""
 
     data: Bytes
     hash: Hashes

@@ -46,7 +46,7 @@ def lower(byte: Any) -> Any:
 def matches(data: Any, i: Any, phrases: Any, k: Any) -> Any:
     """Say whether phrase ``k`` stands at ``i``; the caller sees to it that so many bytes are there."""
     begin = phrases.starts[k]
-    for j in range(phrases.starts[k + 1] - begin):
+    for j in range(phrases.starts[k + 1] - begin):  # noqa: SIM110  (generators do not compile)
         if lower(data[i + j]) != phrases.pool[begin + j]:
             return False
     return True

@@ -70,11 +70,11 @@ def repeated(hashes: Hashes, first: Integers) -> npt.NDArray[np.bool_]:
 def document_sums(values: npt.NDArray[Any], first: Integers) -> Integers:
     """Add up a value of each piece over the pieces of each document: int64 [documents]."""
     totals = np.concatenate([np.zeros(1, np.int64), np.cumsum(values, dtype=np.int64)])
-    return totals[first[1:]] - totals[first[:-1]]
+    return np.asarray(totals[first[1:]] - totals[first[:-1]])
 
 
 def keep_pieces(buffer: TextBuffer, pieces: Pieces, kept: npt.NDArray[np.bool_]) -> "pa.Array":
-    """Put each document together from the pieces that are kept; where its last one is not, it ends without a separator."""
+    """Put documents together from the pieces that are kept; one that loses its last ends without a separator."""
     data = np.empty(int(buffer.offsets[-1] - buffer.offsets[0]), np.uint8)
     offsets = np.zeros(len(buffer.offsets), np.int64)
     _keep_pieces(buffer, pieces, kept, data, offsets)

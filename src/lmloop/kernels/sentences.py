@@ -1,9 +1,11 @@
 """Where sentences end, by Unicode's terminal punctuation: one rule for all scripts, no model.
 
-A sentence ends behind a terminal mark and the marks and closing quotes that follow it, where white space or the end
-comes next; behind a mark of a script without spaces (。！？) it ends at once. A point behind a single capital ("J.") and
-dots in a row end none.
+A sentence ends behind a terminal mark and the marks and closing quotes that follow it, where white space or the
+end comes next; behind a mark of a script without spaces (。！？) it ends at once. A point behind a single capital
+("J.") and dots in a row end none.
 """
+
+# ruff: noqa: PLR1714  (a chain of comparisons is what compiles well; a set is not)
 
 from functools import cache
 from typing import Any
@@ -68,7 +70,7 @@ def sentence_break(data: Any, i: Any, end: Any, terminals: Any) -> Any:
     while j < end:
         following, width = decode(data, j, end)
         if terminals[following] == CLOSER:
-            dots = 0
+            dots = np.int64(0)
         elif terminals[following] == TERMINAL or terminals[following] == CJK_TERMINAL:
             if following == 46 and dots:
                 dots += 1
@@ -88,11 +90,12 @@ def sentence_break(data: Any, i: Any, end: Any, terminals: Any) -> Any:
 def skip_line_space(data: Any, i: Any, end: Any) -> Any:
     """Give the first byte from ``i`` on that is no white space, or lies behind a newline."""
     after = skip_space(data, i, end)
-    for k in range(i, after):
-        if data[k] == 10:
-            while k < after and data[k] == 10:
-                k += 1
-            return np.int64(k)
+    while i < after:
+        if data[i] == 10:
+            while i < after and data[i] == 10:
+                i += 1
+            return np.int64(i)
+        i += 1
     return np.int64(after)
 
 

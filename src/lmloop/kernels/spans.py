@@ -1,4 +1,4 @@
-"""Windows of pieces that come more than once in a corpus: their keys, which are copies, and which pieces those cover."""
+"""Windows of pieces that come more than once in a corpus: their keys, the copies, and the pieces those cover."""
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ def window_keys(
 
 
 def copies(keyed: pa.Table, least: int) -> pa.Table:
-    """Find the windows that have stood before, of those that come at least ``least`` times: a table ``row``, ``place``."""
+    """Find the windows that have stood before and come at least ``least`` times: a table ``row``, ``place``."""
     names = ("key", "check", "row", "place")
     key, check, row, place = (keyed.column(name).to_numpy() for name in names)
     order = np.lexsort((place, row, check, key))

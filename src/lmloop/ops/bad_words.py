@@ -19,7 +19,8 @@ class BadWords(Filter):
     spaces (Chinese, Japanese, Thai) wherever it stands. No list comes with the package: most use the "List of Dirty,
     Naughty, Obscene, and Otherwise Bad Words" (LDNOOBW, CC BY 4.0). Needs the extra ``curate``.
 
-    Source: Raffel et al. 2020 (C4), section 2.2: one word is enough. Counting, as data-juicer does, keeps encyclopedias.
+    Source: Raffel et al. 2020 (C4), section 2.2: one word is enough. Counting, as data-juicer does, keeps
+    encyclopedias.
     """
 
     reasons: ClassVar[tuple[str, ...]] = ("bad-words",)

@@ -43,7 +43,7 @@ class Chat(Filter):
         prompt = batch.column(PLACE)
         turns = _cleaned(_Turns.of(prompt))
         rows = batch.num_rows
-        count, size = turns.count(rows), _length(turns.text)
+        count, size = turns.number(rows), _length(turns.text)
         reply = pc.utf8_trim_whitespace(pc.fill_null(batch.column("text"), ""))
         total = np.bincount(turns.row, size, rows).astype(np.int64) + _length(reply)
         longest = np.zeros(rows, np.int64)
@@ -79,7 +79,7 @@ class _Turns(NamedTuple):
         role = pc.fill_null(pc.index_in(turn.field("role"), ROLES), -1).to_numpy().astype(np.int64)
         return cls(row, role, pc.utf8_trim_whitespace(pc.fill_null(turn.field("text"), "")), turn)
 
-    def count(self, rows: int) -> npt.NDArray[np.int64]:
+    def number(self, rows: int) -> npt.NDArray[np.int64]:
         return np.bincount(self.row, minlength=rows)
 
     def any(self, marks: npt.NDArray[np.bool_], rows: int) -> npt.NDArray[np.bool_]:
@@ -88,7 +88,7 @@ class _Turns(NamedTuple):
 
     def column(self, rows: int) -> Any:
         """Put the turns back into lists."""
-        offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(self.count(rows), dtype=np.int32)])
+        offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(self.number(rows), dtype=np.int32)])
         return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), self.turn).cast(SCHEMA.field(PLACE).type)
 
 
@@ -108,7 +108,7 @@ def _filtered(turns: _Turns, keep: npt.NDArray[np.bool_]) -> _Turns:
 
 def _misplaced(turns: _Turns, rows: int) -> npt.NDArray[np.bool_]:
     """Say of each turn whether it stands where its role must not."""
-    count = turns.count(rows)
+    count = turns.number(rows)
     place = np.arange(len(turns.row)) - (np.cumsum(count) - count)[turns.row]
     before = np.append(-1, turns.role[:-1])[: len(turns.row)]
     opens = (place == 0) | ((place == 1) & (before == SYSTEM))
@@ -120,12 +120,13 @@ def _misplaced(turns: _Turns, rows: int) -> npt.NDArray[np.bool_]:
     }
     allowed = np.select([turns.role == role for role in follows], list(follows.values()), True)
     last = place == count[turns.row] - 1
-    return ~allowed | (last & (turns.role != USER) & (turns.role != TOOL) & (turns.role >= 0))
+    ends_well = np.isin(turns.role, (USER, TOOL, -1))
+    return np.asarray(~allowed | (last & ~ends_well))
 
 
 def _echoes(turns: _Turns, reply: Any, rows: int) -> npt.NDArray[np.bool_]:
     """Say of each row whether its reply is the last turn over again."""
-    count = turns.count(rows)
+    count = turns.number(rows)
     last = np.cumsum(count) - 1
     some = np.flatnonzero(count > 0)
     found = np.zeros(rows, np.bool_)
@@ -135,4 +136,4 @@ def _echoes(turns: _Turns, reply: Any, rows: int) -> npt.NDArray[np.bool_]:
 
 
 def _length(texts: Any) -> npt.NDArray[np.int64]:
-    return pc.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.asarray(pc.utf8_length(texts).to_numpy(zero_copy_only=False), np.int64)

@@ -15,8 +15,9 @@ from lmloop.kernels.text import text_buffer
 class Chunk(Split):
     """Cut documents into chunks of ``size`` units, each beginning with the last ``overlap`` units of the one before.
 
-    A ``unit`` is a character (code point), a word (a CJK character counts as one), a sentence or a paragraph. Chunks without
-    an overlap are, one behind the other, the document. The chunks of the document ``id`` are called ``id#0``, ``id#1``, ...
+    A ``unit`` is a character (code point), a word (a CJK character counts as one), a sentence or a paragraph. Chunks
+    without an overlap are, one behind the other, the document. The chunks of the document ``id`` are called ``id#0``,
+    ``id#1``, ...
     """
 
     unit: Literal["characters", "words", "sentences", "paragraphs"] = "characters"

@@ -11,11 +11,11 @@ from lmloop.kernels.text import text_buffer
 
 
 class Cjk(Filter):
-    """Keep texts of whose letters at least ``min_han`` are Han and ``min_cjk`` Han, kana or hangul; at most ``max_cjk``.
+    """Keep texts of whose letters at least ``min_han`` are Han, and ``min_cjk`` to ``max_cjk`` Han, kana or hangul.
 
     The shares are of letters and CJK characters; marks, numbers and white space count for neither. A Chinese corpus
-    wants ``min_han`` 0.3 or so: below it are menus, code and other languages (WuDao: Yuan et al. 2021, section 2.2, asks
-    for ten Chinese characters; a share does not depend on a document's length).
+    wants ``min_han`` 0.3 or so: below it are menus, code and other languages (WuDao: Yuan et al. 2021, section 2.2,
+    asks for ten Chinese characters; a share does not depend on a document's length).
     """
 
     reasons: ClassVar[tuple[str, ...]] = ("little-han", "little-cjk", "much-cjk")

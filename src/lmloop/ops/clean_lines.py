@@ -16,11 +16,11 @@ Kind = Literal["capitals", "numbers", "counter", "one-word", "navigation", "noti
 class CleanLines(Filter):
     """Remove lines that are no text, and documents that have many of them.
 
-    A line of one of the kinds ``remove`` goes: mainly capitals; only numbers; a counter ("3 likes"); one word; navigation
-    of up to 10 words ("Read more", "items in cart", 返回首页); a notice of cookies, rights or registration of up to 40
-    words (版权所有, ICP备). A document goes where more than ``max_removed_words`` of its words were in such lines, or
-    nothing is left. The paper's limit is meant for web pages; raise it to 1 to clean whatever it is. The phrases, in
-    English and Chinese, stand in ``lmloop.kernels.linewise``.
+    A line of one of the kinds ``remove`` goes: mainly capitals; only numbers; a counter ("3 likes"); one word;
+    navigation of up to 10 words ("Read more", "items in cart", 返回首页); a notice of cookies, rights or
+    registration of up to 40 words (版权所有, ICP备). A document goes where more than ``max_removed_words`` of its
+    words were in such lines, or nothing is left. The paper's limit is meant for web pages; raise it to 1 to
+    clean whatever it is. The phrases, in English and Chinese, stand in ``lmloop.kernels.linewise``.
 
     Source: Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM", appendix G.2; notices are ours.
     """

@@ -36,10 +36,11 @@ class Decontaminate(Filter):
     ``against`` lists files (JSON Lines, JSON, CSV, Parquet, text; every text in a record counts: question, choices and
     answer) and benchmarks by name. A CJK character counts as a word; case, punctuation and white space make no
     difference. A document goes of whose words more than ``max_overlap`` are in such n-grams. Every hit is compared as
-    text: none rests on a hash. The longest match of each document and where it comes from are kept as statistics. What has
-    fewer than ``n`` words, short answers above all, is not looked for.
+    text: none rests on a hash. The longest match of each document and where it comes from are kept as statistics. What
+    has fewer than ``n`` words, short answers above all, is not looked for.
 
-    Source: Brown et al. 2020, "Language Models are Few-Shot Learners", appendix C (n-grams of 13 words, any one of them).
+    Source: Brown et al. 2020, "Language Models are Few-Shot Learners", appendix C (n-grams of 13 words, any one of
+    them).
     """
 
     reasons: ClassVar[tuple[str, ...]] = ("contaminated",)
@@ -57,7 +58,7 @@ class Decontaminate(Filter):
         """Find what each document shares with the benchmarks."""
         known = _index(tuple(self.against), self.n)
         units = units_of(batch.column("text"))
-        found = overlaps(units, known.index)
+        found = overlaps(units, known.grams)
         stats = {
             "overlap": found.share,
             "grams": found.grams,
@@ -70,7 +71,7 @@ class Decontaminate(Filter):
 class _Known(NamedTuple):
     """What is looked for: an index of texts, and where each comes from."""
 
-    index: Index
+    grams: Index
     sources: list[str]
 
 

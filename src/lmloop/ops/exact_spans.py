@@ -9,8 +9,17 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from lmloop.core.batch import Batch, with_text
 from lmloop.core.op import Barrier, Verdict
-from lmloop.kernels.pieces import LINES, PARAGRAPHS, SENTENCES, Pieces, cut, document_sums, keep_pieces, piece_hashes
-from lmloop.kernels.pieces import piece_lengths
+from lmloop.kernels.pieces import (
+    LINES,
+    PARAGRAPHS,
+    SENTENCES,
+    Pieces,
+    cut,
+    document_sums,
+    keep_pieces,
+    piece_hashes,
+    piece_lengths,
+)
 from lmloop.kernels.spans import copies, covered, ordered, window_keys
 from lmloop.kernels.text import TextBuffer, text_buffer
 

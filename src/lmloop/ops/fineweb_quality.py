@@ -19,7 +19,8 @@ class FinewebQuality(Filter):
     are in lines that stood earlier; and there are at most ``max_newlines_a_word`` newlines a word. How the rules are
     read in Chinese stands in ``lmloop.kernels.fineweb``.
 
-    Source: Penedo et al. 2024, "The FineWeb Datasets: Decanting the Web for the Finest Text Data at Scale", section 3.6.
+    Source: Penedo et al. 2024, "The FineWeb Datasets: Decanting the Web for the Finest Text Data at Scale", section
+    3.6.
     """
 
     reasons: ClassVar[tuple[str, ...]] = REASONS[1:]

@@ -31,11 +31,14 @@ class Measures(Filter):
     the lists ``stop_words_files`` (one a line; no list comes with the package, so the default asks for none).
 
     Source: Chen et al. 2024, "Data-Juicer: A One-Stop Data Processing System for Large Language Models", its filters
-    alphanumeric, average_line_length, character_repetition, maximum_line_length, special_characters, stopwords, text_length,
-    word_repetition and words_num. How CJK is read stands in ``lmloop.kernels.measures``.
+    alphanumeric, average_line_length, character_repetition, maximum_line_length, special_characters, stopwords,
+    text_length, word_repetition and words_num. How CJK is read stands in ``lmloop.kernels.measures``.
     """
 
-    reasons: ClassVar[tuple[str, ...]] = (*(f"low-{name.replace('_', '-')}" for name in LOWER), *(f"high-{name.replace('_', '-')}" for name in UPPER))
+    reasons: ClassVar[tuple[str, ...]] = (
+        *(f"low-{name.replace('_', '-')}" for name in LOWER),
+        *(f"high-{name.replace('_', '-')}" for name in UPPER),
+    )
 
     min_characters: float = 10
     max_characters: float = 1e12

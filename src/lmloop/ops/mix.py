@@ -17,8 +17,8 @@ from lmloop.kernels.text import text_buffer
 class Mix(Barrier):
     """Keep documents so that each source has its share of the text, and as much is kept as the scarcest source allows.
 
-    A document's source is the value of ``by`` in its meta; ``weights`` says how many parts of the text (in bytes) each is to
-    be, and a source without a weight goes. Which documents of a source stay is drawn by a hash of their ids and
+    A document's source is the value of ``by`` in its meta; ``weights`` says how many parts of the text (in bytes) each
+    is to be, and a source without a weight goes. Which documents of a source stay is drawn by a hash of their ids and
     ``seed``. Nothing is repeated: to see a small source more often is a matter of training.
 
     Source: the proportions of a corpus as in Brown et al. 2020, "Language Models are Few-Shot Learners", table 2.2.

@@ -42,13 +42,14 @@ class _Found(NamedTuple):
 
 
 class Pii(Filter):
-    """Find personal data of the ``kinds`` given, and ``mask`` it, ``drop`` the document, or only ``count`` (``action``).
+    """Find personal data of the ``kinds`` given, and mask it, drop the document, or only count it (``action``).
 
-    E-mail addresses; public IPv4 addresses; accounts (IBAN, ISO 13616, mod 97); identity numbers of mainland China (GB 11643,
-    with date and check digit); payment cards (ISO/IEC 7812, Luhn), those of mainland China (62...) by themselves; mobile
-    numbers of mainland China; and phone numbers that are written as such: international, North American, Chinese.
-    A mask is the kind in brackets: [EMAIL], [CN-ID]. With ``action`` "drop" a document goes that has more than
-    ``max_found`` of them. How many there are of each kind is kept as statistics. Needs the extra ``curate``.
+    E-mail addresses; public IPv4 addresses; accounts (IBAN, ISO 13616, mod 97); identity numbers of mainland China (GB
+    11643, with date and check digit); payment cards (ISO/IEC 7812, Luhn), those of mainland China (62...) by
+    themselves; mobile numbers of mainland China; and phone numbers that are written as such: international, North
+    American, Chinese. A mask is the kind in brackets: [EMAIL], [CN-ID]. With ``action`` "drop" a document goes that
+    has more than ``max_found`` of them. How many there are of each kind is kept as statistics. Needs the extra
+    ``curate``.
 
     Source: e-mail and IP addresses as in FineWeb (Penedo et al. 2024, section 3.6), others by the standards named.
     """
@@ -74,7 +75,7 @@ class Pii(Filter):
     def _find(self, batch: Batch) -> Iterator[_Found]:
         buffer = text_buffer(batch.column("text"))
         places = candidates(buffer)
-        data = memoryview(buffer.data)
+        data: Any = buffer.data.data
         for document, start, stop, sort in zip(*(column.tolist() for column in places), strict=True):
             text = bytes(data[start:stop]).decode("ascii")
             taken: list[tuple[int, int]] = []
@@ -123,7 +124,7 @@ def _is_public(address: str) -> bool:
 def _masked(batch: Batch, found: list[_Found]) -> Batch:
     """Put the name of its kind in the place of each."""
     buffer = text_buffer(batch.column("text"))
-    data: Any = memoryview(buffer.data)
+    data: Any = buffer.data.data
     texts: dict[int, list[bytes]] = {}
     ends: dict[int, int] = {}
     for item in sorted(found):

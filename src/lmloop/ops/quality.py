@@ -21,12 +21,13 @@ SEED = 7
 class Quality(Filter):
     """Keep documents that a classifier, trained on your own samples, takes for good with at least ``min_score``.
 
-    ``good`` and ``bad`` are files of samples (JSON Lines, Parquet, CSV: a sample a record; text: one a paragraph), some
-    hundreds of each at least. The classifier is trained when the op is first used, in seconds. What makes a document good
-    is yours to say: encyclopedias against a crawl, what was praised against what was not, or harmless against toxic.
+    ``good`` and ``bad`` are files of samples (JSON Lines, Parquet, CSV: a sample a record; text: one a paragraph),
+    some hundreds of each at least. The classifier is trained when the op is first used, in seconds. What makes a
+    document good is yours to say: encyclopedias against a crawl, what was praised against what was not, or harmless
+    against toxic.
 
-    Source: Brown et al. 2020, "Language Models are Few-Shot Learners", appendix A (a linear classifier over hashed words
-    against a crawl); pairs of words as in fastText (Joulin et al. 2016).
+    Source: Brown et al. 2020, "Language Models are Few-Shot Learners", appendix A (a linear classifier over hashed
+    words against a crawl); pairs of words as in fastText (Joulin et al. 2016).
     """
 
     reasons: ClassVar[tuple[str, ...]] = ("low-score",)

@@ -14,8 +14,8 @@ from lmloop.kernels.text import text_buffer
 class Sample(Filter):
     """Keep a ``share`` of the documents, drawn by a hash of each one's id and ``seed``.
 
-    Whether a document is drawn depends on nothing else: a larger share holds all of a smaller one, a new document changes
-    nothing for the others, and two samples with different seeds are independent.
+    Whether a document is drawn depends on nothing else: a larger share holds all of a smaller one, a new document
+    changes nothing for the others, and two samples with different seeds are independent.
     """
 
     reasons: ClassVar[tuple[str, ...]] = ("not-drawn",)

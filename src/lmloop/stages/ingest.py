@@ -53,6 +53,11 @@ class Ingest(Step):
     reader: AnyReader
     shard_mb: float = 16.0
 
+    @classmethod
+    def example(cls) -> "Ingest":
+        """Give one that reads the text files of the folder at hand."""
+        return cls.model_validate({"reader": {"use": "text", "files": ["."]}})
+
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any]:
         """Name the files by a digest over their names and contents."""
         total, count, size = hashlib.blake2b(digest_size=16), 0, 0
@@ -138,8 +143,13 @@ def _batches(records: Iterator[Record]) -> Iterator[Batch]:
 def _counted(records: Iterator[Record], counts: Counter[str], kinds: Counter[str]) -> Iterator[Record]:
     for record in records:
         counts.update(records=1, bytes=len(record.text.encode()))
-        kinds[str(record.meta.get("kind") or Path(str(record.meta.get("source", ""))).suffix)] += 1
+        kinds[str(record.meta.get("kind") or _ending(record))] += 1
         yield record
+
+
+def _ending(record: Record) -> str:
+    """Give the ending of the file that a record is from: ".jsonl" for the place "rows.jsonl:17"."""
+    return Path(str(record.meta.get("source", ""))).suffix.partition(":")[0]
 
 
 def _records(reader: Reader, sources: Sequence[Source], rejects: list[Reject]) -> Iterator[Record]:

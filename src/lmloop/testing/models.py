@@ -7,10 +7,10 @@ from typing import Any
 from lmloop.core.model import Embeds, Generates, Prompt, Reply, Sampling, Scores
 from lmloop.core.part import Part
 from lmloop.core.record import Turn
-from lmloop.testing.parts import check_part
+from lmloop.testing.parts import blaming, check_part
 
 PROMPTS: tuple[Prompt, ...] = (
-    (Turn("user", "What is the capital of France?"),),
+    (Turn("user", "What is the capital of France, and of Germany, and of Italy, please?"),),
     (Turn("system", "Answer in one word."), Turn("user", "法国的首都是哪里？")),
     (Turn("user", ""),),
 )
@@ -26,12 +26,13 @@ def check_model(model: Part) -> None:
     check_part(model, "models")
     powers = [power for power in (Generates, Scores, Embeds) if isinstance(model, power)]
     assert powers, f"{model.name()}: a model needs at least one of generate, score and embed"
-    if isinstance(model, Generates):
-        _check_generate(model.name(), model)
-    if isinstance(model, Scores):
-        _check_score(model.name(), model)
-    if isinstance(model, Embeds):
-        _check_embed(model.name(), model)
+    with blaming(model):
+        if isinstance(model, Generates):
+            _check_generate(model.name(), model)
+        if isinstance(model, Scores):
+            _check_score(model.name(), model)
+        if isinstance(model, Embeds):
+            _check_embed(model.name(), model)
 
 
 def _check_generate(name: str, model: Generates) -> None:

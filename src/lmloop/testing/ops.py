@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from lmloop.core.batch import SCHEMA, STATS, Batch
 from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Filter, Map, Op, Outcome, Split, Verdict, divide
 from lmloop.core.part import build
-from lmloop.testing.parts import check_part
+from lmloop.testing.parts import blaming, check_part
 from lmloop.testing.samples import as_arrow, record_columns, same, same_values, sample_batch
 
 CUTS = ((1,), (7,), (1, 2, 3), (13, 14, 29))
@@ -28,14 +28,20 @@ def check_op(op: Op) -> None:
     row; and survive texts that are empty, huge, null, Chinese, emoji or control characters.
     """
     check_part(op, "ops")
-    assert isinstance(op, Map | Filter | Barrier | Split), f"{op.name()}: an op is a Map, a Filter, a Barrier or a Split"
-    batch = sample_batch()
+    kinds = "a Map, a Filter, a Barrier or a Split"
+    assert isinstance(op, Map | Filter | Barrier | Split), f"{op.name()}: an op is {kinds}"
+    _check_declared(op)
+    with blaming(op):
+        _check_behaviour(op, sample_batch())
+
+
+def _check_behaviour(op: Op, batch: Batch) -> None:
+    if isinstance(op, Filter):
+        _check_verdict(op, op.judge(batch), batch)
     outcome = op.apply(batch)
     check_outcome(op, batch, outcome)
     _check_repeats(op, batch, outcome)
     _check_empty(op, batch, outcome)
-    if isinstance(op, Filter):
-        _check_verdict(op, op.judge(batch), batch)
     if isinstance(op, Barrier):
         check_barrier(op, batch)
     else:
@@ -173,18 +179,21 @@ def _check_verdict(op: Filter | Barrier, verdict: Verdict, batch: Batch) -> None
     divide(batch, verdict, op)
 
 
-def _check_reasons(op: Op, dropped: Batch) -> None:
-    name = op.name()
-    given = set(dropped.column(DROP_REASON).to_pylist())
+def _check_declared(op: Op) -> None:
+    name, declared = op.name(), getattr(op, "reasons", ())
     if isinstance(op, Map | Split):
-        assert not given, f"{name}: a map or a split drops nothing"
         return
-    declared = getattr(op, "reasons", ())
     assert declared, f"{name}: it drops rows, but declares no reasons"
     assert len(declared) <= MOST_REASONS, f"{name}: {len(declared)} reasons are too many (at most {MOST_REASONS})"
     assert len(set(declared)) == len(declared), f"{name}: a reason is declared twice"
     assert all(reason and reason == reason.strip() for reason in declared), f"{name}: a reason is empty"
-    assert given <= set(declared), f"{name}: reasons that are not declared: {', '.join(sorted(given - set(declared)))}"
+
+
+def _check_reasons(op: Op, dropped: Batch) -> None:
+    name = op.name()
+    given = set(dropped.column(DROP_REASON).to_pylist())
+    unknown = given - set(getattr(op, "reasons", ()))
+    assert not unknown, f"{name}: reasons that are not declared: {', '.join(sorted(unknown))}"
     assert set(dropped.column(DROP_OP).to_pylist()) <= {name}, f"{name}: dropped rows are signed with another name"
 
 

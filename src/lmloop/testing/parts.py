@@ -4,10 +4,15 @@ import inspect
 import json
 import pickle
 import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from lmloop.core.errors import LmloopError
 from lmloop.core.part import Part, build
 
 MOST_SETTINGS = 15
@@ -20,6 +25,7 @@ def check_part(part: Part, kind: str) -> None:
     """
     name = part.name()
     check_documented(type(part))
+    assert "/" not in name, f"{name}: the name depends on the machine"
     spec = part.spec()
     assert _json(spec) is not None, f"{name}: spec() is not JSON: {spec!r}"
     assert _json(part.identity()) is not None, f"{name}: identity() is not JSON: {part.identity()!r}"
@@ -58,9 +64,9 @@ def meaning(part: type[Part], field: str) -> str:
     family = re.sub(r"\d+", "0", field)
     for block in re.split(r"\n\s*\n|\n\s*\*\s", inspect.getdoc(part) or ""):
         text = " ".join(block.split())
-        for sentence in re.split(r"(?<=[.:;!?])\s+(?=[A-Z`])", text):
-            if family in (re.sub(r"\d+", "0", word) for word in re.findall(r"``(\w+)[^`]*``", sentence)):
-                return sentence.strip()
+        for sentence in re.split(r"(?<=[.:!?])\s+(?=[A-Z`])|(?<=;)\s+", text):
+            if family in (re.sub(r"\d+", "0", word) for word in re.findall(r"``(\w+)(?: = [^`]*)?``", sentence)):
+                return sentence.strip().rstrip(";")
     return _kind_of_part(info.annotation)
 
 
@@ -73,6 +79,19 @@ def _kind_of_part(annotation: Any) -> str:
     found = next((text for text in inner if text), "")
     is_list = found and getattr(annotation, "__origin__", None) in (list, tuple)
     return f"{found.partition(' ')[2]}s, in order" if is_list else found
+
+
+@contextmanager
+def blaming(part: Part) -> Iterator[None]:
+    """Tell whatever a part raises as what is wrong with it, with the line it happened in."""
+    try:
+        yield
+    except (AssertionError, LmloopError):
+        raise
+    except Exception as bad:
+        frame = traceback.extract_tb(bad.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        raise AssertionError(f"{part.name()}: {type(bad).__name__}: {bad} (at {place})") from bad
 
 
 def _json(value: Any) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lmloop.core.reader import Reader, Reject, Source
 from lmloop.core.record import Record
-from lmloop.testing.parts import check_part
+from lmloop.testing.parts import blaming, check_part
 from lmloop.testing.samples import CHINESE, ENGLISH
 
 PLAIN: Mapping[str, bytes] = {
@@ -31,14 +31,14 @@ def check_reader(reader: Reader, files: Mapping[str, bytes] | None = None) -> No
     """
     check_part(reader, "readers")
     whole = {**PLAIN, **reader.example_files(), **(files or {})}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, blaming(reader):
         base = Path(folder)
         _write(base, whole)
         sources = list(reader.sources(base))
         _check_sources(reader, base, sources)
         records = sum(_check_file(reader, source) for source in sources[:MOST_FILES])
         assert records, f"{reader.name()}: not one record in {', '.join(whole)}: give files of its format"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, blaming(reader):
         base = Path(folder)
         _write(base, _broken(whole))
         for source in list(reader.sources(base))[:MOST_FILES]:

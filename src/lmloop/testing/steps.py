@@ -10,7 +10,7 @@ from lmloop.core.card import Card, list_files
 from lmloop.core.engine.shards import DATA, ShardWriter
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Step
 from lmloop.report import blocks
-from lmloop.testing.parts import check_part
+from lmloop.testing.parts import blaming, check_part
 from lmloop.testing.readers import PLAIN
 from lmloop.testing.samples import sample_batch
 
@@ -28,7 +28,7 @@ def check_step(step: Step, inputs: Sequence[Artifact] | None = None) -> None:
     assert set(step.takes) <= set(kinds), f"{name}: takes {step.takes!r}, which are not all of {', '.join(kinds)}"
     if inputs is None and step.needs_input and step.takes and "records" not in step.takes:
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, blaming(step):
         base = Path(folder)
         for path, content in PLAIN.items():
             (base / "files" / path).parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from itertools import islice
 
 from lmloop.core.model import Prompt, Reply, Sampling
 from lmloop.core.task import Grade, Task
-from lmloop.testing.parts import check_part
+from lmloop.testing.parts import blaming, check_part
 
 MOST_QUESTIONS = 8
 """So many questions are put to the toy model."""
@@ -37,12 +37,21 @@ def check_task(task: Task, model: object | None = None) -> None:
     name, model = task.name(), model or Parrot()
     missing = [power.__name__ for power in task.needs if not isinstance(model, power)]
     assert not missing, f"{name}: it needs {', '.join(missing)}, which the model cannot"
+    with blaming(task):
+        _check_questions(name, task)
+        _check_grades(name, task, model)
+
+
+def _check_questions(name: str, task: Task) -> None:
     questions = list(task.questions())
     assert questions, f"{name}: it has no questions"
     assert questions == list(task.questions()), f"{name}: it asks other questions each time"
     ids = [question.id for question in questions]
     assert len(set(ids)) == len(ids), f"{name}: two questions have the same id"
-    asked = list(islice(questions, MOST_QUESTIONS))
+
+
+def _check_grades(name: str, task: Task, model: object) -> None:
+    asked = list(islice(task.questions(), MOST_QUESTIONS))
     grades = task.grade(model, asked)
     assert len(grades) == len(asked), f"{name}: {len(grades)} grades for {len(asked)} questions"
     for question, grade in zip(asked, grades, strict=True):

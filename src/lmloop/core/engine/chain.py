@@ -8,23 +8,27 @@ killed and gone on with, and no result depends on the number of workers.
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 
+from lmloop.core.card import WORK
+from lmloop.core.engine.blame import blaming
+from lmloop.core.engine.marks import Task, forget_files, read_mark, task_digest
 from lmloop.core.engine.pool import Pool, Result
 from lmloop.core.engine.segment import OpTally, SegmentTask, run_segment
-from lmloop.core.engine.shards import DATA, Shard, list_shards
+from lmloop.core.engine.shards import DATA, Shard, list_shards, prune
 from lmloop.core.engine.spill import partitions, read_partition, read_table, write_table
 from lmloop.core.op import Barrier, Op
 from lmloop.core.part import build
 
 DROPPED = "dropped"
 SECONDS = ("op_seconds", "file_seconds", "seconds")
-WORK = "work"
+
+T = TypeVar("T", bound=Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +47,47 @@ class ReduceTask:
         return f"{self.number:05d}"
 
 
+@dataclass(frozen=True, slots=True)
+class SettleTask:
+    """The one decision of a barrier: what was found in all parts of its key space, and where it goes."""
+
+    size: int
+    barrier: Mapping[str, Any]
+    found: tuple[Path, ...]
+    target: Path
+    name: str = "settle"
+
+
 def reduce_partition(task: ReduceTask) -> Result:
     """Bring together the rows of one part of the key space and look at them."""
     start = time.process_time()
     barrier = cast(Barrier, build("ops", task.barrier))
     keyed = read_partition(task.spills, task.number)
     reading = time.process_time()
-    found = barrier.reduce(keyed)
+    with blaming(f"op {barrier.name()!r}", f"part {task.name} of its keys"):
+        found = barrier.reduce(keyed)
     reducing = time.process_time()
     write_table(task.target, found)
+    return _spent(start, reading, reducing, task.target)
+
+
+def settle(task: SettleTask) -> Result:
+    """Write what is decided over all that was found."""
+    start = time.process_time()
+    barrier = cast(Barrier, build("ops", task.barrier))
+    found = pa.concat_tables(read_table(path) for path in task.found)
+    reading = time.process_time()
+    with blaming(f"op {barrier.name()!r}", "all that it found"):
+        decisions = barrier.settle(found)
+    settling = time.process_time()
+    write_table(task.target, decisions)
+    return _spent(start, reading, settling, task.target)
+
+
+def _spent(start: float, reading: float, working: float, target: Path) -> Result:
     end = time.process_time()
-    files = reading - start + end - reducing
-    return {"ops": [], "op_seconds": reducing - reading, "file_seconds": files, "seconds": end - start}
+    seconds = {"op_seconds": working - reading, "file_seconds": reading - start + end - working, "seconds": end - start}
+    return {"files": [target], "ops": [], "size": target.stat().st_size, **seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +100,46 @@ class Totals:
     seconds: float
 
 
+class _Lost(Exception):
+    """An unfinished run lacks a file that its next phase needs."""
+
+
 def run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool, samples: int = 20) -> Totals:
     """Run ops over the shards of some record artifacts into ``out/data`` and ``out/dropped``.
 
     ``samples`` dropped texts are kept for each shard, op and reason (-1: all). What an interrupted run left
-    in ``out/work`` is gone on with; when all is done it is removed.
+    in ``out/work`` is gone on with.
     """
+    try:
+        return _run_chain(ops, inputs, out, pool, samples)
+    except _Lost as lost:
+        pool.progress.say(f"  {lost} of the unfinished run is gone: its step begins again")
+        shutil.rmtree(out / WORK)
+        return _run_chain(ops, inputs, out, pool, samples)
+
+
+def _run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool, samples: int) -> Totals:
     shards = list_shards(inputs)
     segments, barriers = split(ops)
     results: list[list[Result]] = []
+    kept: set[str] = set()
     before: tuple[Barrier, Path] | None = None
     for number, segment in enumerate(segments):
         after = barriers[number] if number < len(barriers) else None
         phase = _Phase(out, number, shards, before, after)
-        results.append(pool.each(_label(segment, before), run_segment, phase.tasks(segment, samples), phase.done))
+        tasks = phase.tasks(segment, samples)
+        kept.update(path.name for task in tasks for path in (task.target, task.dropped))
         if before is not None:
-            _remove(before[1].parent)
+            _be_sure(phase.done, tasks, lambda task: [task.source, *(task.before or ())[1:]])
+        results.append(pool.each(_label(segment, before), run_segment, tasks, phase.done))
+        if before is not None:
+            _use_up(before[1].parent)
         if after is not None:
             shards = phase.results(results[-1])
+            results += phase.settle(after, pool, results[-1])
             before = (after, phase.decisions)
-            results.append(phase.settle(after, pool))
-    shutil.rmtree(out / WORK)
+    for folder in (DATA, DROPPED):
+        prune(out / folder, kept)
     return _total(results)
 
 
@@ -109,8 +161,9 @@ class _Phase:
         self.decisions = self.folder / "decisions.arrow"
         rows = sum(shard.rows for shard in shards)
         self.partitions = partitions(rows, after.spill_bytes) if after else 0
-        for name in ("rows", "keys", "found", "reduced"):
+        for name in ("rows", "keys", "found"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (out / DROPPED).mkdir(exist_ok=True)
 
     def tasks(self, ops: Sequence[Op], samples: int) -> list[SegmentTask]:
         """Give the task of each shard."""
@@ -136,22 +189,18 @@ class _Phase:
         pairs = zip(self.shards, results, strict=True)
         return [Shard(shard.number, self._target(shard), done["rows"], done["size"]) for shard, done in pairs]
 
-    def settle(self, barrier: Barrier, pool: Pool) -> list[Result]:
+    def settle(self, barrier: Barrier, pool: Pool, mapped: Sequence[Result]) -> list[list[Result]]:
         """Reduce every partition, and write what is decided over all that was found."""
-        spills = tuple(self._keys(shard) for shard in self.shards)
-        size = sum(path.stat().st_size for path in spills if path.exists()) // self.partitions
-        tasks = [
-            ReduceTask(n, size, barrier.spec(), spills, self.folder / "found" / f"{n:05d}.arrow")
-            for n in range(self.partitions)
-        ]
-        results = pool.each(f"{barrier.name()}: match", reduce_partition, tasks, self.folder / "reduced")
-        if not self.decisions.exists():
-            start = time.process_time()
-            found = pa.concat_tables(read_table(task.target) for task in tasks)
-            write_table(self.decisions, barrier.settle(found))
-            seconds = time.process_time() - start
-            results.append({"ops": [], "op_seconds": seconds, "file_seconds": 0.0, "seconds": seconds})
-        return results
+        spec, spills = barrier.spec(), tuple(self._keys(shard) for shard in self.shards)
+        size = sum(done["key_size"] for done in mapped) // self.partitions
+        found = tuple(self.folder / "found" / f"{n:05d}.arrow" for n in range(self.partitions))
+        tasks = [ReduceTask(n, size, spec, spills, target) for n, target in enumerate(found)]
+        _be_sure(self.folder / "reduced", tasks, lambda task: task.spills)
+        reduced = pool.each(f"{barrier.name()}: match", reduce_partition, tasks, self.folder / "reduced")
+        decision = [SettleTask(sum(done["size"] for done in reduced), spec, found, self.decisions)]
+        _be_sure(self.folder / "settled", decision, lambda task: task.found)
+        settled = pool.each(f"{barrier.name()}: decide", settle, decision, self.folder / "settled")
+        return [reduced, settled]
 
     def _target(self, shard: Shard) -> Path:
         if self.after is None:
@@ -180,8 +229,18 @@ def _label(ops: Sequence[Op], before: tuple[Barrier, Path] | None) -> str:
     return ", ".join([*names, *(op.name() for op in ops)]) or "read"
 
 
-def _remove(phase: Path) -> None:
+def _be_sure(done: Path, tasks: Sequence[T], needs: Callable[[T], Collection[Any]]) -> None:
+    """See that what the open tasks read, which earlier phases made, is still there."""
+    for task in tasks:
+        lost = next((path for path in needs(task) if not path.exists()), None)
+        if lost is not None and read_mark(done, task, task_digest(done, task)) is None:
+            raise _Lost(f"{lost.parent.name}/{lost.name}")
+
+
+def _use_up(phase: Path) -> None:
     """Remove the rows of a phase that is used up; that it is done stays written."""
+    for name in ("done", "reduced"):
+        forget_files(phase / name, phase)
     for name in ("rows", "keys", "found"):
         shutil.rmtree(phase / name, ignore_errors=True)
 

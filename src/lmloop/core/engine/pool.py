@@ -1,46 +1,40 @@
 """A pool of worker processes that does a list of tasks, each once, whatever dies on the way.
 
-A task that is done leaves a small file with its result (``<name>.json``); a later call finds it and does
-not do the task again. Results come back in the order of the tasks, so nothing depends on who was faster.
+A task that is done leaves a small file with its result (a mark); a later call finds it and does not do the task
+again. Results come back in the order of the tasks, so nothing depends on who was faster.
 """
 
-import json
-import multiprocessing
-import os
-import signal
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
-from lmloop.core.errors import StepError
+from lmloop.core.engine.marks import Result, Task, mark_file, read_mark, task_digest, write_mark
+from lmloop.core.engine.worker import Worker, WorkerDied, shield_from_interrupts
+from lmloop.core.errors import Interrupted, StepError
 from lmloop.core.progress import Bar, Progress, Silent
-
-Result: TypeAlias = dict[str, Any]
 
 MOST_DEATHS = 3
 """So often may a worker die on one task before we say that the task kills it."""
 
-
-class Task(Protocol):
-    """What a pool does: anything that can be pickled, has a name of its own and a size in bytes."""
-
-    @property
-    def name(self) -> str:
-        """The name of the task, a file name."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """How much work it is, for progress."""
-        ...
-
-
 T = TypeVar("T", bound=Task)
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Generic[T]):
+    """A task to do, how, and where its mark goes."""
+
+    work: Callable[[T], Result]
+    task: T
+    digest: str
+    done: Path
+
+
+def carry_out(order: Order[T]) -> None:
+    """Do a task and leave its mark. Whoever does the work also marks it: nothing finished is ever done again."""
+    write_mark(order.done, order.task, order.digest, order.work(order.task))
 
 
 class Pool:
@@ -49,143 +43,119 @@ class Pool:
     def __init__(self, workers: int, progress: Progress | None = None) -> None:
         self.workers = max(1, workers)
         self.progress = progress or Silent()
-        self._executor: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._stopped = False
 
     def __enter__(self) -> "Pool":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
-            self._close()
-        else:
-            self._kill()
+        self._stop()
 
     def each(self, label: str, work: Callable[[T], Result], tasks: Sequence[T], done: Path) -> list[Result]:
-        """Do every task that has no result in the folder ``done`` yet; give all results in order.
+        """Do every task that has no mark in the folder ``done`` yet; give all results in order.
 
         Raises:
             StepError: a worker died on the same task three times.
         """
         done.mkdir(parents=True, exist_ok=True)
-        open_tasks = [task for task in tasks if not _result_file(done, task).exists()]
-        total = sum(task.size for task in open_tasks) / 1e6
-        with self.progress.bar(label, total, "MB") as bar:
-            if self.workers == 1 or len(open_tasks) == 1:
-                for task in open_tasks:
-                    _finish(done, task, work(task), bar)
-            elif open_tasks:
-                _Round(self, work, open_tasks, done, bar).go()
-        return [json.loads(_result_file(done, task).read_text(encoding="utf-8")) for task in tasks]
+        orders = [Order(work, task, task_digest(done, task), done) for task in tasks]
+        results = {order.task.name: read_mark(done, order.task, order.digest) for order in orders}
+        missing = [order for order in orders if results[order.task.name] is None]
+        with self.progress.bar(label, sum(order.task.size for order in missing) / 1e6, "MB") as bar:
+            if self.workers == 1 or len(tasks) == 1:
+                for order in missing:
+                    carry_out(order)
+                    _advance(bar, order)
+            elif missing:
+                self._side_by_side(missing, bar)
+        for order in missing:
+            results[order.task.name] = read_mark(done, order.task, order.digest)
+        return [_there(results[order.task.name], order) for order in orders]
 
-    def submit(self, work: Callable[[T], Result], task: T) -> "Future[Result]":
-        """Hand one task to a worker."""
-        if self._executor is None:
-            context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self.workers, context, _prepare_worker, (os.getpid(),))
-        return self._executor.submit(work, task)
-
-    def restart(self) -> None:
-        """Forget workers of which one died."""
-        self._kill()
-
-    def _close(self) -> None:
-        if self._executor is not None:
-            self._executor.shutdown()
-            self._executor = None
-
-    def _kill(self) -> None:
-        """Stop at once: what a worker has in hand is lost, and made again the next time."""
-        if self._executor is None:
-            return
-        processes = list((self._executor._processes or {}).values())
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.join()
-        self._executor = None
-
-
-class _Round(Generic[T]):
-    """One list of tasks being done: what waits, what is in hand, and what has killed a worker."""
-
-    def __init__(self, pool: Pool, work: Callable[[T], Result], tasks: Sequence[T], done: Path, bar: Bar) -> None:
-        self.pool, self.work, self.done, self.bar = pool, work, done, bar
-        self.waiting = deque(tasks)
-        self.suspects: deque[T] = deque()
-        self.in_hand: dict[Future[Result], T] = {}
-        self.deaths: dict[str, int] = {}
-
-    def go(self) -> None:
-        """Keep the workers busy until all is done."""
-        while self.waiting or self.suspects or self.in_hand:
-            self._hand_out()
-            finished, _ = wait(self.in_hand, return_when=FIRST_COMPLETED)
-            try:
-                for future in finished:
-                    _finish(self.done, self.in_hand[future], future.result(), self.bar)
-                    del self.in_hand[future]
-            except BrokenProcessPool:
-                self._survive()
-
-    def _hand_out(self) -> None:
-        # a task that was in hand when a worker died goes alone: a second death is then surely its own
-        if self.suspects:
-            if not self.in_hand:
-                self._submit(self.suspects)
-            return
-        while self.waiting and len(self.in_hand) < 2 * self.pool.workers:
-            if not self._submit(self.waiting):
-                return
-
-    def _submit(self, queue: deque[T]) -> bool:
-        task = queue.popleft()
+    def _side_by_side(self, orders: Sequence[Order[T]], bar: Bar) -> None:
+        """Keep the workers busy until all is done; a task whose worker died is done again, alone."""
+        suspects: list[Order[T]] = []
+        threads = ThreadPoolExecutor(min(self.workers, len(orders)), "lmloop", shield_from_interrupts)
         try:
-            self.in_hand[self.pool.submit(self.work, task)] = task
-        except BrokenProcessPool:
-            queue.appendleft(task)
-            self._survive()
-            return False
-        return True
+            asked = {threads.submit(self._ask, order): order for order in orders}
+            for answered in as_completed(asked):
+                order = asked.pop(answered)
+                try:
+                    answered.result()
+                except WorkerDied:
+                    self.progress.say("  a worker process died: its work is done again")
+                    suspects.append(order)
+                else:
+                    _advance(bar, order)
+            # alone, a task has all the memory there is, and a further death is surely its own doing
+            for order in suspects:
+                threads.submit(self._retry, order).result()
+                _advance(bar, order)
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            self._stop()
+            raise
+        finally:
+            threads.shutdown()
 
-    def _survive(self) -> None:
-        alone = len(self.in_hand) == 1
-        for task in self.in_hand.values():
-            if alone:
-                self.deaths[task.name] = self.deaths.get(task.name, 0) + 1
-                if self.deaths[task.name] >= MOST_DEATHS:
-                    raise StepError(
-                        f"a worker died {MOST_DEATHS} times on {task.name}",
-                        hint="most often the machine is out of memory: use fewer workers or smaller shards",
-                    )
-            self.suspects.append(task)
-        self.in_hand.clear()
-        self.pool.progress.say("  a worker process died: its work is done again")
-        self.pool.restart()
+    def _retry(self, order: Order[T]) -> None:
+        how = ""
+        for _ in range(MOST_DEATHS - 1):
+            try:
+                return self._ask(order)
+            except WorkerDied as death:
+                how = str(death)
+        raise StepError(
+            f"a worker died {MOST_DEATHS} times on shard {order.task.name} ({how})",
+            hint="most often the machine is out of memory: use fewer workers or smaller shards",
+        )
+
+    def _ask(self, order: Order[T]) -> None:
+        worker = self._take()
+        try:
+            worker.ask(carry_out, order)
+        except WorkerDied:
+            with self._lock:
+                self._busy.discard(worker)
+            raise
+        finally:
+            with self._lock:
+                if worker in self._busy:
+                    self._busy.discard(worker)
+                    self._idle.append(worker)
+
+    def _take(self) -> Worker:
+        with self._lock:
+            if self._stopped:
+                raise Interrupted("the work was stopped")
+            worker = self._idle.pop() if self._idle else Worker()
+            self._busy.add(worker)
+            return worker
+
+    def _stop(self) -> None:
+        """End all workers: those that have nothing to do by themselves, the others at once."""
+        with self._lock:
+            self._stopped = True
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
+        for worker in busy:
+            worker.process.kill()  # the thread that waits for its answer cleans up
+        for worker in idle:
+            worker.close()
 
 
-def _finish(done: Path, task: Task, result: Result, bar: Bar) -> None:
-    place = done / f"{task.name}.json.tmp"
-    place.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
-    place.replace(_result_file(done, task))
-    bar.advance(task.size / 1e6)
+def _advance(bar: Bar, order: Order[T]) -> None:
+    bar.advance(order.task.size / 1e6)
 
 
-def _result_file(done: Path, task: Task) -> Path:
-    return done / f"{task.name}.json"
+def _there(result: Result | None, order: Order[T]) -> Result:
+    if result is None:
+        place = mark_file(order.done, order.task)
+        raise StepError(f"{place} was removed or changed while the step ran", hint="run it again")
+    return result
 
 
-def _prepare_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, use one core, and do not outlive the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    import pyarrow as pa
-
-    pa.set_cpu_count(1)
-    pa.set_io_thread_count(1)
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.3)
-    os._exit(1)
+__all__ = ["Pool", "Result", "Task"]

@@ -1,10 +1,9 @@
 """A segment: the ops between two barriers, run over one shard by one worker."""
 
 import time
-import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from json import dumps, loads
@@ -16,10 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lmloop.core.batch import SCHEMA, Batch
-from lmloop.core.engine.pool import Result
+from lmloop.core.engine.blame import blaming
+from lmloop.core.engine.marks import Result
 from lmloop.core.engine.shards import ShardWriter, read_shard
 from lmloop.core.engine.spill import read_table, rows_between, write_spill
-from lmloop.core.errors import LmloopError, StepError
 from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Op, divide, text_bytes
 from lmloop.core.part import build
 
@@ -99,10 +98,13 @@ class _Segment:
             if self.task.after is not None:
                 write_spill(self.task.after[1], keyed, self.task.after[2])
             _write_dropped(self.task.dropped, dropped)
+        keys = self.task.after[1] if self.task.after else None
         return {
+            "files": [self.task.target, self.task.dropped, *([keys] if keys else [])],
             "ops": [_plain(tally) for tally in self.tallies],
             "rows": rows,
             "size": self.task.target.stat().st_size,
+            "key_size": keys.stat().st_size if keys else 0,
             "op_seconds": self.map_seconds + sum(tally.seconds for tally in self.tallies),
             "file_seconds": self.file_seconds,
             "seconds": time.process_time() - start,
@@ -147,28 +149,29 @@ class _Segment:
         dropped: list[pa.Table],
     ) -> Batch:
         start = time.process_time()
-        outcome = divide(batch, barrier.judge(batch, *decided), barrier)
+        with self._blaming(barrier):
+            outcome = divide(batch, barrier.judge(batch, *decided), barrier)
         self._count(tally, batch, outcome.batch, time.process_time() - start)
         self._drop(outcome.dropped, tally, dropped)
         return outcome.batch
 
     def _apply(self, op: Op, batch: Batch, tally: OpTally, dropped: list[pa.Table]) -> Batch:
         start = time.process_time()
-        try:
+        with self._blaming(op):
             outcome = op.apply(batch)
-        except (LmloopError, OSError, MemoryError):
-            raise
-        except Exception as bad:
-            raise _blame(op, self.task.source, bad) from bad
         self._count(tally, batch, outcome.batch, time.process_time() - start)
         self._drop(outcome.dropped, tally, dropped)
         return outcome.batch
 
     def _map(self, barrier: Barrier, batch: Batch, row: int) -> pa.Table:
         start = time.process_time()
-        table = barrier.map(batch, self._numbers(row, batch.num_rows))
+        with self._blaming(barrier):
+            table = barrier.map(batch, self._numbers(row, batch.num_rows))
         self.map_seconds += time.process_time() - start
         return table
+
+    def _blaming(self, op: Op) -> AbstractContextManager[None]:
+        return blaming(f"op {op.name()!r}", self.task.source.name)
 
     def _drop(self, rows: Batch, tally: OpTally, dropped: list[pa.Table]) -> None:
         if not rows.num_rows:
@@ -215,13 +218,6 @@ def _write_dropped(path: Path, dropped: list[pa.Table]) -> None:
     with ShardWriter(path) as out:
         for batch in table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]:
             out.write(batch)
-
-
-def _blame(op: Op, source: Path, bad: Exception) -> StepError:
-    frame = traceback.extract_tb(bad.__traceback__)[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno}"
-    message = f"op {op.name()!r} failed on {source.name}: {type(bad).__name__}: {bad} (at {place})"
-    return StepError(message, hint="this is a fault of the op, not of the data: lmloop check part tries it out")
 
 
 def _plain(tally: OpTally) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Shards: the files that rows lie in. Results are Parquet; what passes between phases is Arrow IPC."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lmloop.core.batch import SCHEMA, Batch, conform
+from lmloop.core.card import CARD, Card
+from lmloop.core.draft import draft_name, finish
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
 
@@ -35,10 +38,12 @@ class Shard:
 def list_shards(folders: Iterable[Path]) -> list[Shard]:
     """List the shards of some record artifacts, in order.
 
+    Of a finished run, those are the files that its card lists: what somebody put beside them is no part of it.
+
     Raises:
         DataError: a shard is not a Parquet file.
     """
-    paths = [path for folder in folders for path in sorted((folder / DATA).glob("*.parquet"))]
+    paths = [path for folder in folders for path in _shard_files(folder)]
     return [Shard(n, path, _open(path).metadata.num_rows, path.stat().st_size) for n, path in enumerate(paths)]
 
 
@@ -53,7 +58,9 @@ def read_shard(path: Path) -> Iterator[Batch]:
         return
     with _open(path) as file:
         for group in range(file.metadata.num_row_groups):
-            yield conform(file.read_row_group(group))
+            with _readable(path):
+                table = file.read_row_group(group)
+            yield conform(table)
         if not file.metadata.num_row_groups:
             yield conform(file.schema_arrow.empty_table())
 
@@ -67,7 +74,16 @@ def read_columns(folder: Path, columns: list[str] | None) -> Iterator[pa.Table]:
         with _open(path) as file:
             wanted = columns and [name for name in columns if name in file.schema_arrow.names]
             for group in range(file.metadata.num_row_groups):
-                yield file.read_row_group(group, columns=wanted)
+                with _readable(path):
+                    table = file.read_row_group(group, columns=wanted)
+                yield table
+
+
+def prune(folder: Path, keep: Container[str]) -> None:
+    """Remove the files of an unfinished run's folder that no task of it wrote."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_file() and path.name not in keep:
+            path.unlink()
 
 
 class ShardWriter:
@@ -80,19 +96,28 @@ class ShardWriter:
         self._waiting_bytes = 0
         self._schema: pa.Schema | None = None
         self._writer: Any = None
+        self._draft = draft_name(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._draft = path.with_name(f"{path.name}.tmp")
 
     def __enter__(self) -> "ShardWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
-            self.flush()
+        try:
+            if kind is None:
+                self.flush()
+                self._writer.close()
+                finish(self._draft, self.path)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close what is still open, which writes once more, and remove what was not finished."""
         if self._writer is not None:
-            self._writer.close()
-        if kind is None:
-            self._draft.replace(self.path)
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
+        with suppress(OSError):
+            self._draft.unlink()
 
     def write(self, batch: Batch) -> None:
         """Add rows. Batches are joined to row groups of a few megabytes."""
@@ -109,22 +134,35 @@ class ShardWriter:
             return
         schema = self._schema or SCHEMA
         if self._writer is None:
-            self._writer = _writer(self._draft, schema)
+            self._writer = _writer(self._draft, self.path.suffix, schema)
         for batch in pa.Table.from_batches(self._waiting, schema).combine_chunks().to_batches():
             self._writer.write_batch(batch)
         self._waiting, self._waiting_bytes = [], 0
 
 
-def _writer(path: Path, schema: pa.Schema) -> Any:
-    if path.name.endswith(".arrow.tmp"):
+def _writer(path: Path, suffix: str, schema: pa.Schema) -> Any:
+    if suffix == ".arrow":
         return pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
     # texts and ids hardly repeat: a dictionary would only cost time
     repeating = [name for name in schema.names if name.startswith("drop.")]
     return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeating)
 
 
+def _shard_files(folder: Path) -> list[Path]:
+    if (folder / CARD).exists():
+        names = (name for name in Card.read(folder).files if name.startswith(f"{DATA}/") and name.endswith(".parquet"))
+        return [folder / name for name in sorted(names)]
+    return sorted((folder / DATA).glob("*.parquet"))
+
+
 def _open(path: Path) -> pq.ParquetFile:
-    try:
+    with _readable(path):
         return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as bad:
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as bad:
         raise DataError(f"the shard {path} cannot be read: {bad}", hint="remove its folder; it is made again") from None

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from lmloop.core.draft import draft
+
 PARTITION_BYTES = 32 << 20
 """About how much of the keyed rows one partition holds."""
 
@@ -30,12 +32,11 @@ def write_spill(path: Path, tables: Sequence[pa.Table], count: int) -> None:
     order = np.argsort(part, kind="stable")
     bounds = np.searchsorted(part[order], np.arange(count + 1))
     table = table.take(pa.array(order)).combine_chunks()
-    draft = path.with_name(f"{path.name}.tmp")
-    with pa.ipc.new_file(str(draft), table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as file:
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with draft(path) as place, pa.ipc.new_file(str(place), table.schema, options=options) as file:
         for i in range(count):
             rows = table.slice(bounds[i], bounds[i + 1] - bounds[i]).combine_chunks()
             file.write_batch((rows.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)])[0])
-    draft.replace(path)
 
 
 def read_partition(paths: Iterable[Path], number: int) -> pa.Table:
@@ -49,10 +50,8 @@ def read_partition(paths: Iterable[Path], number: int) -> pa.Table:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a whole table as Arrow IPC."""
-    draft = path.with_name(f"{path.name}.tmp")
-    with pa.ipc.new_file(str(draft), table.schema) as file:
+    with draft(path) as place, pa.ipc.new_file(str(place), table.schema) as file:
         file.write_table(table)
-    draft.replace(path)
 
 
 def read_table(path: Path) -> pa.Table:

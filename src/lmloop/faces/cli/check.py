@@ -10,7 +10,7 @@ import click
 from lmloop.core.errors import DataError, PartError
 from lmloop.faces.options import HOME, JSON
 from lmloop.faces.recipes import find_recipe
-from lmloop.faces.terminal import columns, console, line, print_json
+from lmloop.faces.terminal import columns, console, paragraph, print_json
 from lmloop.faces.verb import Verb
 from lmloop.report.units import size
 
@@ -73,11 +73,12 @@ def _check_machine(home: Path, as_json: bool) -> None:
         out = console()
         signs = {True: "ok", False: "BAD", None: "-"}
         styles = {True: "", False: "bold red", None: "dim"}
-        lines = columns([(signs[finding.ok], finding.name, finding.told) for finding in found])
-        for finding, text in zip(found, lines, strict=True):
-            line(out, text, styles[finding.ok])
+        heads = columns([(signs[finding.ok], finding.name) for finding in found])
+        indent = max(map(len, heads)) + 2
+        for finding, head in zip(found, heads, strict=True):
+            paragraph(out, finding.told, styles[finding.ok], indent, head)
             if finding.ok is not True and finding.fix:
-                line(out, finding.fix, "cyan", indent=5)
+                paragraph(out, finding.fix, "cyan", indent)
     if any(finding.ok is False for finding in found):
         click.get_current_context().exit(1)
 
@@ -117,7 +118,7 @@ def _check_part(name: str, kind: str | None, sets: Sequence[str]) -> str:
         check(part)
     except AssertionError as bad:
         raise PartError(f"the battery fails: {bad}", hint="put it right, and check again") from None
-    return f"{part.name()} passes the battery of {kind}"
+    return f"{name} passes the battery of {kind}"
 
 
 def _example(kind: str, name: str) -> Any:

@@ -26,7 +26,8 @@ from lmloop.faces.verb import Verb
 def verb(before: str, after: str, home: Path, as_json: bool) -> None:
     """Show what differs between two runs.
 
-    Settings, inputs, results and versions are compared, one line a difference. BEFORE and AFTER are folders, their names, or the name of a step: then its newest run.
+    Settings, inputs, results and versions are compared, one line a difference. BEFORE and AFTER are folders, their
+    names, or the name of a step: then its newest run.
     """
     from lmloop.core.card import Card
     from lmloop.core.lineage import compare, find_run

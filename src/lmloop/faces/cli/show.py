@@ -51,7 +51,9 @@ class Which:
     Which,
     click.option("--op", metavar="NAME", help="Of the dropped rows: those that this op dropped."),
     click.option("--reason", metavar="NAME", help="Of the dropped rows: those dropped for this reason."),
-    click.option("-n", "count", type=click.IntRange(1), default=10, show_default=True, help="How many dropped rows."),
+    click.option(
+        "-n", "count", type=click.IntRange(1), metavar="N", default=10, show_default=True, help="How many dropped rows."
+    ),
 )
 @JSON
 def verb(run: str, home: Path, rows: int | None, dropped: bool, which: Which, as_json: bool) -> None:

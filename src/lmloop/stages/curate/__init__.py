@@ -27,6 +27,11 @@ class Curate(Step):
     ops: list[AnyOp]
     dropped: Literal["sample", "all", "none"] = "sample"
 
+    @classmethod
+    def example(cls) -> "Curate":
+        """Give one with an op of each sort."""
+        return cls.model_validate({"ops": ["unicode", "length", "exact"]})
+
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Run the chain over all shards and describe what came of it."""
         with Pool(context.workers, context.progress) as pool:

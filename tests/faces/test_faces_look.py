@@ -1,0 +1,153 @@
+"""The verbs that only look: plan, show, why, diff, list."""
+
+import json
+from pathlib import Path
+
+from verb_project import Call
+
+
+def test_plan_runs_nothing(fresh: Path, call: Call) -> None:
+    result = call("plan", "mine.toml")
+    assert result.exit_code == 0, result.output
+    assert "3 to make" in result.stdout
+    assert "never made" in result.stdout
+    assert not (fresh / "runs").exists()
+
+
+def test_plan_says_why(project: Path, call: Call) -> None:
+    result = call("plan", "mine.toml", "--set", "clean.ops.length.min_characters=1")
+    assert "ops.1.min_characters: 12 -> 1" in result.stdout
+    assert "'clean' will be made again" in result.stdout
+    assert "1 kept, 2 to make" in result.stdout
+
+
+def test_plan_sees_a_changed_file(project: Path, call: Call) -> None:
+    (project / "notes" / "new.txt").write_text("A new note, long enough.")
+    assert "the files it reads have changed" in call("plan", "mine.toml").stdout
+
+
+def test_plan_sees_damage(project: Path, call: Call) -> None:
+    next(project.glob("runs/clean-*/data/*.parquet")).unlink()
+    result = call("plan", "mine.toml")
+    assert "data/00000.parquet is missing" in result.stdout
+    assert "1 damaged, to make again" in result.stdout
+
+
+def test_plan_as_json(project: Path, call: Call) -> None:
+    rows = json.loads(call("plan", "mine.toml", "--json").stdout)
+    assert [(row["id"], row["use"], row["from"], row["state"]) for row in rows] == [
+        ("raw", "ingest", [], "kept"),
+        ("clean", "curate", ["raw"], "kept"),
+        ("report", "report", ["clean"], "kept"),
+    ]
+
+
+def test_show_the_card_and_what_was_found(project: Path, call: Call) -> None:
+    text = call("show", "clean").stdout
+    for part in (
+        "records, made by curate",
+        "length (min_characters = 12)",
+        "data/00000.parquet",
+        "Where the documents",
+    ):
+        assert part in text
+
+
+def test_show_rows(project: Path, call: Call) -> None:
+    text = call("show", "clean", "--rows", "3").stdout
+    assert "1. notes/a.txt" in text
+    assert "第二篇笔记" in text
+    assert "\x1b" not in call("show", "raw", "--rows", "9").stdout
+
+
+def test_show_rows_as_json_lines(project: Path, call: Call) -> None:
+    rows = [json.loads(line) for line in call("show", "clean", "--rows", "2", "--json").stdout.splitlines()]
+    assert [row["meta"]["source"] for row in rows] == ["notes/a.txt", "notes/b.txt"]
+
+
+def test_show_dropped(project: Path, call: Call) -> None:
+    text = call("show", "clean", "--dropped").stdout
+    assert "length: short  notes/d.txt" in text
+    assert "characters 10" in text
+    assert "Too short." in text
+    assert "exact: duplicate  notes/c.txt" in text
+
+
+def test_show_dropped_for_one_reason(project: Path, call: Call) -> None:
+    text = call("show", "clean", "--dropped", "--op", "exact", "--reason", "duplicate", "-n", "1").stdout
+    assert "notes/c.txt" in text
+    assert "short" not in text
+
+
+def test_show_says_which_reasons_there_are(project: Path, call: Call) -> None:
+    result = call("show", "clean", "--dropped", "--reason", "duplicates")
+    assert result.exit_code == 2
+    assert "hint: did you mean 'duplicate'?" in result.stderr
+
+
+def test_show_tells_when_texts_are_not_kept(project: Path, call: Call) -> None:
+    assert call("run", "mine.toml", "--set", "clean.dropped=none", "--workers", "1").exit_code == 0
+    assert "the text is not kept" in call("show", "clean", "--dropped").stdout
+
+
+def test_show_rows_of_what_has_none(project: Path, call: Call) -> None:
+    result = call("show", "report", "--rows", "1")
+    assert result.exit_code == 2
+    assert "holds no rows" in result.stderr
+
+
+def test_show_as_json_is_the_card(project: Path, call: Call) -> None:
+    card = json.loads(call("show", "raw", "--json").stdout)
+    assert card["use"] == "ingest"
+    assert (project / card["folder"] / "run.json").is_file()
+
+
+def test_why_goes_down_to_the_files(project: Path, call: Call) -> None:
+    text = call("why", "report").stdout
+    for part in ("report-", "clean-", "raw-", "length (min_characters = 12)", "5 files", "notes/a.txt", "2 more"):
+        assert part in text, part
+    assert "max_characters" not in text
+    assert "notes/e.txt" not in text
+    assert "notes/e.txt" in call("why", "report", "--files").stdout
+
+
+def test_why_as_json(project: Path, call: Call) -> None:
+    rows = json.loads(call("why", "clean", "--files", "--json").stdout)
+    assert [row["wire"] for row in rows] == ["clean", "raw"]
+    assert len(rows[1]["files"]["names"]) == rows[1]["files"]["count"] == 5
+
+
+def test_why_survives_a_parent_that_is_gone(project: Path, call: Call) -> None:
+    next(project.glob("runs/raw-*/run.json")).unlink()
+    assert "is gone" in call("why", "clean").stdout
+
+
+def test_diff_two_runs(project: Path, call: Call) -> None:
+    before = next(project.glob("runs/clean-*")).name
+    call("run", "mine.toml", "--set", "clean.ops.length.min_characters=1", "--workers", "1")
+    text = call("diff", before, "clean").stdout
+    assert "ops.1.min_characters: 12 -> 1" in text
+    assert "records: 3 -> 4 (+33.3%)" in text
+    found = json.loads(call("diff", before, "clean", "--json").stdout)
+    assert found["settings"] == ["ops.1.min_characters: 12 -> 1"]
+    assert "no difference" in call("diff", before, before).stdout
+
+
+def test_list_everything(project: Path, call: Call) -> None:
+    text = call("list").stdout
+    for part in ("ops", "readers", "stages", "recipes", "runs", "length", "Keep texts whose length", "quickstart"):
+        assert part in text
+
+
+def test_list_runs_newest_first(project: Path, call: Call) -> None:
+    (project / "runs" / "half-0123abcd.part").mkdir()
+    lines = call("list", "runs").stdout.splitlines()
+    assert [line.partition("-")[0] for line in lines] == ["report", "clean", "raw", "half"]
+    assert "was begun and not finished" in lines[-1]
+    rows = json.loads(call("list", "runs", "--json").stdout)
+    assert [row["step"] for row in rows] == ["report", "clean", "raw"]
+
+
+def test_list_parts_as_json(fresh: Path, call: Call) -> None:
+    assert json.loads(call("list", "ops", "--json").stdout)["length"].startswith("Keep texts")
+    assert set(json.loads(call("list", "--json").stdout)) >= {"ops", "readers", "stages", "recipes", "runs"}
