@@ -3,6 +3,10 @@
 * :class:`Map` changes rows and keeps their number.
 * :class:`Filter` judges rows one batch at a time and gives a reason for each that goes.
 * :class:`Barrier` must see the whole corpus (deduplication): an engine runs its phases.
+* :class:`Split` makes several rows of one and drops none (chunking).
+
+A filter or a barrier may also rewrite what it keeps (C4's rules drop lines and documents alike); it says so
+with ``rewrites``, and gives the rewritten rows in its verdict.
 
 An op works alone, too: call it with a list of strings, a batch or an Arrow table.
 """
@@ -33,10 +37,12 @@ class Verdict:
 
     ``codes`` is uint8 [rows]: 0 keeps the row, k drops it for the filter's ``reasons[k - 1]``.
     ``stats`` maps a name to an array [rows] that is kept beside the text as ``stats.<op>.<name>``.
+    ``changed`` holds all rows as the op would have them go on; dropped rows keep what they were.
     """
 
     codes: Codes
     stats: Mapping[str, Any] = field(default_factory=dict)
+    changed: "Batch | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Outcome:
 
 
 class Op(Part):
-    """What acts on batches. Write a :class:`Map`, a :class:`Filter` or a :class:`Barrier`."""
+    """What acts on batches. Write a :class:`Map`, a :class:`Filter`, a :class:`Barrier` or a :class:`Split`."""
 
     def __call__(self, rows: "Batch | pa.Table | Sequence[str]") -> Outcome:
         """Apply the op to texts, a batch or a table, all in memory."""
@@ -85,10 +91,31 @@ class Map(Op):
         return Outcome(changed, _with_reasons(changed.slice(0, 0), self.name(), []))
 
 
+class Split(Op):
+    """An op that makes one or several rows of each, in order, and drops none.
+
+    Rows made of the row ``id`` are called ``id#0``, ``id#1``, ...; one that stays whole keeps its name.
+    """
+
+    @abstractmethod
+    def split(self, batch: Batch) -> Batch:
+        """Give the rows that are made of a batch."""
+
+    def apply(self, batch: Batch) -> Outcome:
+        """Split every row; drop none."""
+        made = self.split(batch)
+        assert made.num_rows >= batch.num_rows, f"{self.name()} splits rows: it drops none"
+        return Outcome(made, _with_reasons(made.slice(0, 0), self.name(), []))
+
+
 class Filter(Op):
-    """An op that only drops. ``reasons`` lists why it may, in the order of its codes."""
+    """An op that drops rows. ``reasons`` lists why it may, in the order of its codes.
+
+    One that also changes what it keeps sets ``rewrites``.
+    """
 
     reasons: ClassVar[tuple[str, ...]]
+    rewrites: ClassVar[bool] = False
 
     @abstractmethod
     def judge(self, batch: Batch) -> Verdict:
@@ -110,6 +137,7 @@ class Barrier(Op):
     """
 
     reasons: ClassVar[tuple[str, ...]]
+    rewrites: ClassVar[bool] = False
     spill_bytes: ClassVar[int] = 32
     """About how many bytes :meth:`map` gives for one row: how finely the key space must be cut."""
 
@@ -139,11 +167,13 @@ class Barrier(Op):
 
 def divide(batch: Batch, verdict: Verdict, op: "Filter | Barrier") -> Outcome:
     """Part a batch into what an op keeps and what it drops, statistics and reasons attached."""
-    batch = with_stats(batch, op.name(), verdict.stats)
+    assert op.rewrites or verdict.changed is None, f"{op.name()} changes rows: it must say that it rewrites"
+    changed = batch if verdict.changed is None else verdict.changed
+    batch, changed = (with_stats(rows, op.name(), verdict.stats) for rows in (batch, changed))
     keep = verdict.codes == 0
     gone = verdict.codes[~keep]
     reasons = [op.reasons[code - 1] for code in gone.tolist()]
-    kept = batch if not reasons else batch.filter(pa.array(keep))
+    kept = changed if not reasons else changed.filter(pa.array(keep))
     dropped = batch.filter(pa.array(~keep)) if reasons else batch.slice(0, 0)
     return Outcome(kept, _with_reasons(dropped, op.name(), reasons))
 

@@ -15,7 +15,6 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from importlib import import_module, metadata
 from pathlib import Path
 from types import ModuleType
@@ -25,11 +24,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lmloop.core.errors import PartError, RecipeError, closest
 from lmloop.core.listing import names, own_names
+from lmloop.core.outside import OutsideFile, resolve
 
 FILE = re.compile(r"(?P<file>.+\.py)(?:#(?P<digest>[0-9a-f]{12}))?", re.DOTALL)
 """A part in a file beside the recipe; with the digest of its source where it must be that very source."""
-
-_BESIDE: ContextVar[Path | None] = ContextVar("beside", default=None)
 
 
 class Part(BaseModel):
@@ -128,16 +126,6 @@ def build(kind: str, spec: "Mapping[str, Any] | str | Part") -> Part:
         raise RecipeError(f"{what}: its settings are nested too deep") from None
 
 
-@contextmanager
-def beside(folder: Path) -> Iterator[None]:
-    """While open, ``./part.py`` is looked up in this folder: that of the recipe being read."""
-    token = _BESIDE.set(folder.resolve())
-    try:
-        yield
-    finally:
-        _BESIDE.reset(token)
-
-
 def _load_named(kind: str, name: str) -> ModuleType:
     # names are looked for among the files and not tried: "__init__" can be imported, but is no part
     if name.replace("_", "-") in own_names(kind):
@@ -157,9 +145,7 @@ def _load_named(kind: str, name: str) -> ModuleType:
 
 def _load_file(name: str, wanted: str | None) -> ModuleType:
     """Load the source of a file; ``wanted`` is the digest that it must have, where it was loaded before."""
-    path = Path(name)
-    if not path.is_absolute():
-        path = (_BESIDE.get() or Path.cwd()) / path
+    path = resolve(name)
     module_name = f"lmloop_beside_{path.stem}_{wanted}"
     if wanted is not None and module_name in sys.modules:
         return sys.modules[module_name]
@@ -210,12 +196,13 @@ def _portable_name(part: type[Part]) -> str:
 def _plain(value: Any, dump: Literal["spec", "identity"]) -> Any:
     if isinstance(value, Part):
         return value.spec() if dump == "spec" else value.identity()
+    if isinstance(value, OutsideFile) and dump == "identity":
+        return value.identity()
     if isinstance(value, Mapping):
         return {str(key): _plain(item, dump) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, dump) for item in value]
-    if isinstance(value, set | frozenset):
-        return sorted(_plain(item, dump) for item in value)
+    if isinstance(value, list | tuple | set | frozenset):
+        items = [_plain(item, dump) for item in value]
+        return sorted(items) if isinstance(value, set | frozenset) else items
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     return value if isinstance(value, bool | int | float | str | None) else str(value)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from lmloop.core.errors import RecipeError, closest
-from lmloop.core.part import beside, build
+from lmloop.core.outside import beside
+from lmloop.core.part import build
 from lmloop.core.step import Kind, Step
 
 FORMAT = 1

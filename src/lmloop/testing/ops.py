@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lmloop.core.batch import SCHEMA, STATS, Batch
-from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Filter, Map, Op, Outcome, Verdict, divide
+from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Filter, Map, Op, Outcome, Split, Verdict, divide
 from lmloop.core.part import build
 from lmloop.testing.parts import blaming, check_part
 from lmloop.testing.samples import as_arrow, record_columns, same, same_values, sample_batch
@@ -28,7 +28,8 @@ def check_op(op: Op) -> None:
     row; and survive texts that are empty, huge, null, Chinese, emoji or control characters.
     """
     check_part(op, "ops")
-    assert isinstance(op, Map | Filter | Barrier), f"{op.name()}: an op is a Map, a Filter or a Barrier"
+    kinds = "a Map, a Filter, a Barrier or a Split"
+    assert isinstance(op, Map | Filter | Barrier | Split), f"{op.name()}: an op is {kinds}"
     _check_declared(op)
     with blaming(op):
         _check_behaviour(op, sample_batch())
@@ -50,7 +51,7 @@ def _check_behaviour(op: Op, batch: Batch) -> None:
 def check_outcome(op: Op, batch: Batch, outcome: Outcome) -> None:
     """Check that every row is there once, kept or dropped, with its columns and with a declared reason."""
     name, kept, dropped = op.name(), outcome.batch, outcome.dropped
-    before, after = batch.column("id").to_pylist(), kept.column("id").to_pylist()
+    before, after = batch.column("id").to_pylist(), _origins(op, kept.column("id").to_pylist())
     gone = dropped.column("id").to_pylist()
     assert len(before) == len(after) + len(gone), (
         f"{name}: {len(before)} rows in, but {len(after)} kept and {len(gone)} dropped"
@@ -67,10 +68,18 @@ def check_outcome(op: Op, batch: Batch, outcome: Outcome) -> None:
     lost = set(batch.schema.names) - set(kept.schema.names)
     assert not lost, f"{name}: statistics of earlier ops are lost: {', '.join(sorted(lost))}"
     _check_reasons(op, dropped)
-    if not isinstance(op, Map):
+    if isinstance(op, Filter | Barrier) and not op.rewrites:
         rows = pa.array([row in missing for row in before], pa.bool_())
         untouched = record_columns(batch.filter(pc.invert(rows)))
         assert same(record_columns(kept), untouched), f"{name}: a filter or a barrier must not change what it keeps"
+
+
+def _origins(op: Op, made: list[str]) -> list[str]:
+    """Give the ids of the rows that rows were made of, each once."""
+    if not isinstance(op, Split):
+        return made
+    assert len(set(made)) == len(made), f"{op.name()}: two of the rows it makes have one id"
+    return list(dict.fromkeys(row.partition("#")[0] for row in made))
 
 
 def check_barrier(op: Barrier, batch: Batch) -> None:
@@ -83,6 +92,7 @@ def check_barrier(op: Barrier, batch: Batch) -> None:
             codes = np.concatenate([part.codes for part in parts])
             where = f"with the rows cut at {cuts} and {partitions} partitions"
             assert np.array_equal(codes, whole.codes), f"{op.name()}: other decisions {where}"
+            _check_changes(op, whole, parts, where)
             for stat, values in whole.stats.items():
                 pieces = pa.concat_arrays([as_arrow(part.stats[stat]) for part in parts])
                 assert same_values(as_arrow(values), pieces), f"{op.name()}: other statistic {stat!r} {where}"
@@ -90,6 +100,13 @@ def check_barrier(op: Barrier, batch: Batch) -> None:
     decisions = op.settle(op.reduce(nothing))
     assert "row" in decisions.column_names, f"{op.name()}: settle gives a table with the column row"
     assert decisions.num_rows == 0, f"{op.name()}: decisions out of nothing"
+
+
+def _check_changes(op: Barrier, whole: Verdict, parts: list[Verdict], where: str) -> None:
+    """Check that a barrier that rewrites gives the same rows as over the whole."""
+    changed = [part.changed for part in parts if part.changed is not None]
+    if whole.changed is not None:
+        assert same(whole.changed, pa.concat_batches(changed)), f"{op.name()}: other rewritten rows {where}"
 
 
 def _simulate(op: Barrier, batch: Batch, cuts: tuple[int, ...], partitions: int) -> Iterator[Verdict]:
@@ -164,7 +181,7 @@ def _check_verdict(op: Filter | Barrier, verdict: Verdict, batch: Batch) -> None
 
 def _check_declared(op: Op) -> None:
     name, declared = op.name(), getattr(op, "reasons", ())
-    if isinstance(op, Map):
+    if isinstance(op, Map | Split):
         return
     assert declared, f"{name}: it drops rows, but declares no reasons"
     assert len(declared) <= MOST_REASONS, f"{name}: {len(declared)} reasons are too many (at most {MOST_REASONS})"
