@@ -29,7 +29,7 @@ class Slow(Step):
 """
 
 MISTAKES = {
-    "unknown op": (RECIPE.replace('"exact"', '"exat"'), "there is no op called 'exat'", "did you mean 'exact'?"),
+    "unknown op": (RECIPE.replace('"exact"', '"exat"'), "there is no op called 'exat'", "did you mean 'exact'"),
     "unknown setting": (
         RECIPE.replace("min_characters", "min_character"),
         "unknown setting 'min_character'",
@@ -74,7 +74,7 @@ def test_mistakes_in_a_recipe(fresh: Path, call: Call, verb: list[str], mistake:
         (
             ["run", "mine.toml", "--set", "clean.ops.exat.loose=1"],
             "no part 'exat' in the list",
-            "did you mean 'exact'?",
+            "did you mean 'exact'",
         ),
         (["run", "mine.toml", "--until", "claen"], "the recipe has no step 'claen'", "did you mean 'clean'?"),
         (["show", "clean"], "there is no run 'clean' in runs", "lmloop list runs"),

@@ -1,0 +1,1 @@
+"""Networks: the one floor that imports torch."""
