@@ -9,7 +9,9 @@ from lmloop.core.batch import Batch, with_text
 from lmloop.core.op import Filter, Verdict
 from lmloop.kernels.c4 import REASONS, C4Limits
 from lmloop.kernels.c4 import c4 as apply_c4
+from lmloop.kernels.peer.c4 import peer_c4
 from lmloop.kernels.pieces import text_array
+from lmloop.kernels.segmentation import Words
 from lmloop.kernels.text import text_buffer
 
 
@@ -21,6 +23,9 @@ class C4(Filter):
     terms of use. A document goes that has "lorem ipsum" or a curly bracket in such a line. Citations ("[1]", "[edit]",
     "[citation needed]") are removed. How the rules are read in Chinese stands in ``lmloop.kernels.c4``.
 
+    ``words = "spacy-en"`` reads the rules as datatrove does, decision for decision and byte for byte: sentences are
+    those of spaCy's sentencizer, and no text is read as Chinese.
+
     Source: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
     section 2.2, and the authors' code.
     """
@@ -31,11 +36,13 @@ class C4(Filter):
     min_sentences: NonNegativeInt = 5
     min_line_words: float = 3
     max_word_length: NonNegativeInt = 1000
+    words: Words = "unicode"
 
     def judge(self, batch: Batch) -> Verdict:
         """Rewrite each document, and count what is left of it."""
         limits = C4Limits(self.max_word_length, self.min_line_words, self.min_sentences)
-        result = apply_c4(text_buffer(batch.column("text")), limits)
+        apply = apply_c4 if self.words == "unicode" else peer_c4
+        result = apply(text_buffer(batch.column("text")), limits)
         share = result.kept_lines / np.maximum(result.lines, 1)
         stats = {"sentences": result.sentences, "kept_lines": share}
         return Verdict(result.reasons, stats, with_text(batch, text_array(result.text)))
