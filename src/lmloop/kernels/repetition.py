@@ -5,9 +5,9 @@ leaves open. An n-gram is n tokens in a row, punctuation among them. In a docume
 of its words are), where the paper says n words we take n words' worth of characters: 1.5 n, rounded up; so a
 repeated phrase of five words is caught at the length that it has in either language.
 
-n-grams are found level by level: an n-gram can only be there twice if both of its (n-1)-grams are. Each level
-numbers its repeated n-grams, and the next looks at neighbouring pairs of such numbers alone. That is exact
-(nothing is estimated, nothing rests on hashes of hashes), and the work shrinks with every level.
+n-grams are found level by level, from pairs of tokens (by a 64-bit hash) on: an n-gram can only be there twice if
+both of its (n-1)-grams are. Each level numbers its repeated n-grams, and the next looks at neighbouring pairs of such
+numbers alone. So nothing is estimated, and the work shrinks with every level.
 
 As in datatrove, the most frequent n-gram counts though it come but once. In a text of fewer than some 25 words it
 may then pass its limit though nothing is repeated: the paper's rules begin with 50 words.
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lmloop.kernels.hashing import hash_range, load64
+from lmloop.kernels.hashing import GOLDEN, ROOT_2, ROOT_3, fold, hash_range, load64
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.numbering import duplicate_grams, make_scratch, number_keys
 from lmloop.kernels.peer.joined import join_tokens, joined_duplicates
@@ -190,12 +190,13 @@ def gram_characters(tokens: Any, first: Any, last: Any, sizes: Any, scratch: Any
     count = last - first
     scratch.ends[0] = 0
     for k in range(count):
-        scratch.keys[k] = tokens.hash[first + k]
-        scratch.places[k] = k
         scratch.ends[k + 1] = scratch.ends[k] + tokens.length[first + k]
-    candidates, column = count, 0
-    for size in range(1, sizes[-1] + 1):
-        if size > 1:
+    candidates, column = max(count - 1, 0), 0
+    for k in range(candidates):
+        scratch.keys[k] = fold(fold(tokens.hash[first + k] ^ ROOT_2, GOLDEN) ^ tokens.hash[first + k + 1], ROOT_3)
+        scratch.places[k] = k
+    for size in range(2, sizes[-1] + 1):
+        if size > 2:
             candidates = pair_neighbours(candidates, scratch)
         total = number_keys(scratch, candidates)
         if size == sizes[column]:

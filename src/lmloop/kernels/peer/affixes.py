@@ -91,7 +91,7 @@ def prefix_width(data: Any, start: Any, end: Any, classes: Any) -> Any:
 
 
 @inlined
-def unit_width(data: Any, start: Any, end: Any, tables: Any) -> Any:
+def unit_width(data: Any, start: Any, end: Any, units: Any) -> Any:
     """Give the bytes of a unit or currency at the end that stands behind a digit; 0 for none."""
     i = end
     while i > start and end - i <= LONGEST_UNIT and not 48 <= data[i - 1] <= 57:
@@ -100,8 +100,8 @@ def unit_width(data: Any, start: Any, end: Any, tables: Any) -> Any:
         return np.int64(0)
     key = hash_range(data, i, end)
     slot = key & np.uint64(511)
-    while tables.units[slot] != 0:
-        if tables.units[slot] == key:
+    while units[slot] != 0:
+        if units[slot] == key:
             return end - i
         slot = (slot + np.uint64(1)) & np.uint64(511)
     return np.int64(0)
@@ -128,22 +128,22 @@ def stop_splits(data: Any, start: Any, last: Any, classes: Any) -> Any:
 
 
 @compiled
-def suffix_width(data: Any, start: Any, end: Any, tables: Any) -> Any:
+def suffix_width(data: Any, start: Any, end: Any, classes: Any, units: Any) -> Any:
     """Give the bytes that split off at the end; 0 for none."""
     if end <= start:
         return np.int64(0)
     last = before(data, start, end)
     byte = data[last]
-    bits, width = bits_at(data, last, end, tables.classes)
+    bits, width = bits_at(data, last, end, classes)
     if byte == 46:
         i = last
         while i > start and data[i - 1] == 46:
             i -= 1
         if end - i >= 2:
             return end - i
-        return np.int64(1) if stop_splits(data, start, last, tables.classes) else np.int64(0)
+        return np.int64(1) if stop_splits(data, start, last, classes) else np.int64(0)
     if bits & MEASURE:
-        unit = unit_width(data, start, end, tables)
+        unit = unit_width(data, start, end, units)
         if unit > 0:
             return unit
     if bits & SUFFIX:

@@ -12,8 +12,8 @@ import numpy as np
 
 from lmloop.kernels.hashing import hash_range
 from lmloop.kernels.jit import compiled, inlined
-from lmloop.kernels.peer.affixes import bits_at, infix_width, is_url, prefix_width, suffix_width
-from lmloop.kernels.peer.tables import WIDE
+from lmloop.kernels.peer.affixes import before, bits_at, infix_width, is_url, prefix_width, suffix_width
+from lmloop.kernels.peer.tables import INFIX
 
 LONGEST_SPECIAL = 29  # bytes
 MOST_FOUND = 12  # tokens of a special case that is looked for among tokens
@@ -22,7 +22,8 @@ MOST_FOUND = 12  # tokens of a special case that is looked for among tokens
 @inlined
 def special(data: Any, start: Any, end: Any, specials: Any) -> Any:
     """Give the number of the special case that the whole is; -1 where it is none."""
-    if end - start > LONGEST_SPECIAL:
+    size = end - start
+    if size > LONGEST_SPECIAL or not (specials.sizes[data[start]] >> np.uint32(size)) & np.uint32(1):
         return np.int32(-1)
     return special_by_hash(hash_range(data, start, end), specials)
 
@@ -60,30 +61,28 @@ def put_special(tokens: Any, count: Any, start: Any, case: Any, specials: Any) -
 def put_infixes(data: Any, span: Any, classes: Any, tokens: Any, count: Any, origin: Any) -> Any:
     """Write a word, the bytes of ``span``, cut at its infixes; one at its very beginning is none."""
     start, end = span
-    left, width = bits_at(data, start, end, classes)
-    first, i = start, start + max(infix_width(data, start, end, np.uint32(0), classes), width)
-    if i > start + width:  # dots in front are one infix, which does not split, and nothing inside it does
-        left = classes[46]
+    first = i = start
+    left = np.uint32(0)
     while i < end:
-        infix = infix_width(data, i, end, left, classes)
+        bits, width = bits_at(data, i, end, classes)
+        infix = infix_width(data, i, end, left, classes) if bits & INFIX else np.int64(0)
         if infix == 0:
-            left, width = bits_at(data, i, end, classes)
             i += width
+            left = bits
             continue
-        if i > first:
-            count = put(tokens, count, first - origin, i - first)
-        count = put(tokens, count, i - origin, infix)
-        last = i
-        i = first = i + infix
-        while last < i:
-            left, width = bits_at(data, last, end, classes)
-            last += width
+        if i > start:
+            if i > first:
+                count = put(tokens, count, first - origin, i - first)
+            count = put(tokens, count, i - origin, infix)
+            first = i + infix
+        i += infix
+        left, _ = bits_at(data, before(data, start, i), i, classes)
     if first < end:
         count = put(tokens, count, first - origin, end - first)
     return count
 
 
-@compiled
+@inlined
 def split_chunk(data: Any, span: Any, tables: Any, tokens: Any, count: Any, origin: Any) -> Any:
     """Write start (counted from ``origin``) and width of the tokens of the bytes of ``span``, from number ``count`` on.
 
@@ -91,17 +90,17 @@ def split_chunk(data: Any, span: Any, tables: Any, tokens: Any, count: Any, orig
     """
     classes, specials, (start, end) = tables.classes, tables.specials, span
     base, size, behind = count, end - start, np.int64(0)
-    a, b, before = start, end, np.int64(-1)
-    while a < b and b - a != before:
+    a, b, size_before = start, end, np.int64(-1)
+    while a < b and b - a != size_before:
         if special(data, a, b, specials) >= 0:
             break
-        before = b - a
+        size_before = b - a
         prefix = prefix_width(data, a, b, classes)
         if prefix > 0 and a + prefix < b and special(data, a + prefix, b, specials) >= 0:
             count = put(tokens, count, a - origin, prefix)
             a += prefix
             break
-        suffix = suffix_width(data, a + prefix, b, tables)
+        suffix = suffix_width(data, a + prefix, b, classes, tables.units)
         hidden = suffix > 0 and b - suffix > a and special(data, a, b - suffix, specials) >= 0
         if prefix > 0 and not hidden:
             count = put(tokens, count, a - origin, prefix)
@@ -123,7 +122,7 @@ def split_chunk(data: Any, span: Any, tables: Any, tokens: Any, count: Any, orig
             count = put_infixes(data, (a, b), classes, tokens, count, origin)
     for k in range(base + size - behind, base + size):
         count = put(tokens, count, tokens.start[k], tokens.width[k])
-    return find_specials(data, tables, tokens, base, count, origin)
+    return find_specials(data, specials, tokens, base, count, origin)
 
 
 @inlined
@@ -131,6 +130,9 @@ def case_of(data: Any, tokens: Any, first: Any, length: Any, specials: Any, orig
     """Give the special case that so many tokens are, where their bounds are those that it is looked for by; or -1."""
     begin, last = origin + tokens.start[first], first + length - 1
     end = origin + tokens.start[last] + tokens.width[last]
+    size = end - begin
+    if size > LONGEST_SPECIAL or not (specials.found_sizes[data[begin]] >> np.uint32(size)) & np.uint32(1):
+        return np.int32(-1)
     case = special(data, begin, end, specials)
     if case < 0:
         return case
@@ -144,38 +146,30 @@ def case_of(data: Any, tokens: Any, first: Any, length: Any, specials: Any, orig
     return case
 
 
-@compiled
-def find_specials(data: Any, tables: Any, tokens: Any, base: Any, count: Any, origin: Any) -> Any:
+@inlined
+def find_specials(data: Any, specials: Any, tokens: Any, base: Any, count: Any, origin: Any) -> Any:
     """Put special cases in the place of tokens that make one; longer ones first, then those in front.
 
     Gives the number after the last token.
     """
-    specials, wide = tables.specials, False
-    for k in range(base, count):
-        begin = origin + tokens.start[k]
-        bits, _ = bits_at(data, begin, begin + tokens.width[k], tables.classes)
-        tokens.kind[k] = (bits & WIDE) != 0  # 1: a case may begin here
-        tokens.length[k] = -1  # the case that was found to begin here
-        wide |= tokens.kind[k] == 1
-    if not wide:
-        return count
     chosen = False
+    for k in range(base, count):
+        tokens.kind[k] = 0  # 1: taken, or hidden
+        tokens.length[k] = -1  # the case that was found to begin here
     for length in range(min(MOST_FOUND, count - base), 0, -1):
         for k in range(base, count - length + 1):
-            if not tokens.kind[k] & 1:
-                continue
             case = case_of(data, tokens, k, length, specials, origin)
             if case < 0:
                 continue
-            if not (tokens.kind[k] & 2 or tokens.kind[k + length - 1] & 2):
+            if not (tokens.kind[k] or tokens.kind[k + length - 1]):
                 tokens.length[k] = case
                 chosen = True
             for j in range(k, k + length):
-                tokens.kind[j] |= 2  # taken, or hidden
-    return replace(tables.specials, tokens, base, count) if chosen else count
+                tokens.kind[j] = 1
+    return replace(specials, tokens, base, count) if chosen else count
 
 
-@inlined
+@compiled
 def replace(specials: Any, tokens: Any, base: Any, count: Any) -> Any:
     """Write the tokens again, with those of the special cases that were found; gives the number after the last."""
     last = count - 1

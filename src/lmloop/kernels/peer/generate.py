@@ -94,7 +94,7 @@ def check_rules() -> tuple[set[str], set[str], list[str]]:
     return front, back, sorted(set(measures))
 
 
-def make_classes(front: set[str], back: set[str], measures: list[str], found: list[str]) -> Any:
+def make_classes(front: set[str], back: set[str], measures: list[str]) -> Any:
     """Write the bits of each code point."""
     chars: Any = import_module("spacy.lang.char_classes")
     peer: Any = import_module("datatrove.utils.text")
@@ -123,7 +123,8 @@ def make_classes(front: set[str], back: set[str], measures: list[str], found: li
         t.TERMINAL: peer.TERMINAL_PUNCTUATION,
         t.SENTENCE_END: ends,
         t.MEASURE: {unit[-1] for unit in measures},
-        t.WIDE: {case[0] for case in found},
+        t.INFIX: ".…+-*^,–—~:<>=/",
+        t.RULED: "+.$",
     }.items():
         for character in strings:
             classes[ord(character)] |= np.uint32(bit)
@@ -131,12 +132,23 @@ def make_classes(front: set[str], back: set[str], measures: list[str], found: li
         character = chr(point)
         classes[point] |= np.uint32(t.LETTER * character.isalpha())
         classes[point] |= np.uint32(t.PUNCTUATION * unicodedata.category(character).startswith("P"))
+        classes[point] |= np.uint32(t.SPACE * character.isspace())
+    classes[icons] |= np.uint32(t.INFIX)
+    classes[classes & (t.PREFIX | t.SUFFIX | t.INFIX | t.DIGIT) > 0] |= np.uint32(t.RULED)
     assert not ((classes & t.SYMBOL > 0) & (classes & t.LETTER > 0)).any()
     return classes
 
 
-def make_specials(tokenizer: Any) -> tuple[dict[str, Any], list[str]]:
-    """Give the arrays of the special cases, and those that are looked for among finished tokens."""
+def sizes(cases: list[str]) -> Any:
+    """Give the numbers of bytes that cases have, as bits, for each first byte."""
+    bits = np.zeros(256, np.uint32)
+    for case in map(str.encode, cases):
+        bits[case[0]] |= np.uint32(1 << len(case))
+    return bits
+
+
+def make_specials(tokenizer: Any) -> dict[str, Any]:
+    """Give the arrays of the special cases, some of which are also looked for among finished tokens."""
     plain = type(tokenizer)(
         tokenizer.vocab,
         prefix_search=tokenizer.prefix_search,
@@ -155,10 +167,10 @@ def make_specials(tokenizer: Any) -> tuple[dict[str, Any], list[str]]:
             found_widths += [len(token.text.encode()) for token in plain(case)]
         found_first.append(len(found_widths))
     keys, numbers = put(hash_of(cases), SLOTS)
-    arrays = {"hash": keys, "number": numbers}
-    for name, values in zip(t.Specials._fields[2:], (first, widths, found_first, found_widths), strict=True):
+    arrays = {"hash": keys, "number": numbers, "sizes": sizes(cases), "found_sizes": sizes(found)}
+    for name, values in zip(t.Specials._fields[2:6], (first, widths, found_first, found_widths), strict=True):
         arrays[name] = np.array(values, np.int32)
-    return arrays, found
+    return arrays
 
 
 def simplify(character: str) -> str:
@@ -184,8 +196,8 @@ def generate(examples: Path) -> None:
     """Write the table, and the tokens of the chunks in a file of examples into that file."""
     tokenizer = import_module("spacy").blank("en").tokenizer
     front, back, measures = check_rules()
-    specials, found = make_specials(tokenizer)
-    classes = make_classes(front, back, measures, found)
+    specials = make_specials(tokenizer)
+    classes = make_classes(front, back, measures)
     blocks, index = np.unique(classes.reshape(-1, t.BLOCK), axis=0, return_inverse=True)
     arrays: dict[str, Any] = {f"special_{name}": array for name, array in specials.items()}
     arrays |= {f"normal_{name}": array for name, array in normal.make_rules(simplify).items()}

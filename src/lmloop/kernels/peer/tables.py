@@ -38,7 +38,9 @@ SENTENCE_END = 1 << 15  # spaCy's sentencizer: ends a sentence
 PUNCTUATION = 1 << 16  # any general category P
 TERMINAL = 1 << 17  # datatrove: terminal punctuation
 MEASURE = 1 << 18  # the last character of a unit or currency, which split off behind a digit
-WIDE = 1 << 19  # begins a special case that the matcher looks for
+SPACE = 1 << 19  # str.isspace
+INFIX = 1 << 20  # may be one, or begin one
+RULED = 1 << 21  # a rule for affixes speaks of it: a word without any is one token, or a special case
 
 
 class Specials(NamedTuple):
@@ -46,7 +48,8 @@ class Specials(NamedTuple):
 
     A hash table ``hash`` uint64 [slots] (0: free) and ``number`` int32 [slots]. Case ``k`` has the tokens
     ``first[k]`` to ``first[k + 1]`` of ``widths`` (bytes). One that is also looked for among finished tokens stands
-    there as tokens of the widths ``found_first[k]`` to ``found_first[k + 1]`` of ``found_widths``.
+    there as tokens of the widths ``found_first[k]`` to ``found_first[k + 1]`` of ``found_widths``. ``sizes`` and
+    ``found_sizes`` uint32 [256]: which numbers of bytes (bits) have cases that begin with a byte, most of all none.
     """
 
     hash: Hashes
@@ -55,6 +58,8 @@ class Specials(NamedTuple):
     widths: npt.NDArray[np.int32]
     found_first: npt.NDArray[np.int32]
     found_widths: npt.NDArray[np.int32]
+    sizes: npt.NDArray[np.uint32]
+    found_sizes: npt.NDArray[np.uint32]
 
 
 class Tables(NamedTuple):

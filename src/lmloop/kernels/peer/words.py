@@ -7,10 +7,12 @@ import numpy as np
 from lmloop.kernels.hashing import hash_range
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.peer.affixes import bits_at
-from lmloop.kernels.peer.chunks import LONGEST_SPECIAL, put_special, special_by_hash, split_chunk
-from lmloop.kernels.peer.tables import LETTER, SYMBOL, tables
-from lmloop.kernels.text import TextBuffer, space_width
+from lmloop.kernels.peer.chunks import special, split_chunk
+from lmloop.kernels.peer.tables import LETTER, RULED, SPACE, SYMBOL, tables
+from lmloop.kernels.text import TextBuffer
 from lmloop.kernels.words import KIND_NUMBER, KIND_SYMBOL, KIND_WORD, Tokens, make_tokens
+
+ALL = np.uint32(0xFFFFFFFF)
 
 
 def peer_segment(buffer: TextBuffer) -> Tokens:
@@ -22,58 +24,58 @@ def peer_segment(buffer: TextBuffer) -> Tokens:
 
 
 @inlined
-def is_letter(byte: Any) -> Any:
-    """Say whether a byte is an ASCII letter."""
-    return np.uint8((byte | 32) - 97) < 26
-
-
-@inlined
 def measure(data: Any, classes: Any, tokens: Any, k: Any, origin: Any) -> Any:
     """Fill in the hash, the length and the kind of a token whose bounds are known."""
     i = origin + tokens.start[k]
     end = i + tokens.width[k]
     tokens.hash[k] = hash_range(data, i, end)
-    length, symbols, letters = 0, 0, np.uint32(0)
+    length, any_bits, all_bits = 0, np.uint32(0), ALL
     while i < end:
         bits, width = bits_at(data, i, end, classes)
-        symbols += (bits & SYMBOL) != 0
-        letters |= bits & LETTER
+        any_bits |= bits
+        all_bits &= bits
         length += 1
         i += width
     tokens.length[k] = length
-    tokens.kind[k] = KIND_SYMBOL if symbols == length else (KIND_WORD if letters else KIND_NUMBER)
+    tokens.kind[k] = kind_of(all_bits & SYMBOL, any_bits)
+
+
+@inlined
+def kind_of(symbols_only: Any, any_bits: Any) -> Any:
+    """Give the kind of a token by whether all its characters are punctuation, and the bits of any."""
+    return KIND_SYMBOL if symbols_only else (KIND_WORD if any_bits & LETTER else KIND_NUMBER)
 
 
 @compiled
 def peer_document(data: Any, start: Any, end: Any, tables: Any, tokens: Any, count: Any) -> Any:
     """Write the tokens of ``data[start:end]`` from number ``count`` on; gives the number after the last."""
-    i = start
+    classes, i = tables.classes, start
     while i < end:
-        gap = space_width(data, i, end)
-        if gap:
-            i += gap
+        bits, width = bits_at(data, i, end, classes)
+        if bits & SPACE:
+            i += width
             continue
-        first = i
-        while i < end and is_letter(data[i]):
-            i += 1
-        plain = i > first and (i == end or data[i] == 32 or data[i] == 10)
-        if plain:
-            key = hash_range(data, first, i)
-            case = special_by_hash(key, tables.specials) if i - first <= LONGEST_SPECIAL else np.int32(-1)
-            if case < 0:
-                tokens.hash[count] = key
-                tokens.start[count] = first - start
-                tokens.width[count] = tokens.length[count] = i - first
-                tokens.kind[count] = KIND_WORD
-                count += 1
-                continue
-            stop = put_special(tokens, count, first - start, case, tables.specials)
-        else:
-            while i < end and not space_width(data, i, end):
-                i += 1
-            stop = split_chunk(data, (first, i), tables, tokens, count, start)
+        first, length, any_bits, all_bits = i, 0, np.uint32(0), ALL
+        ruled = 0  # characters that a rule speaks of
+        while not bits & SPACE:
+            any_bits |= bits
+            all_bits &= bits
+            ruled += (bits & RULED) != 0
+            length += 1
+            i += width
+            if i >= end:
+                break
+            bits, width = bits_at(data, i, end, classes)
+        if ruled == 0 and special(data, first, i, tables.specials) < 0:
+            tokens.hash[count] = hash_range(data, first, i)
+            tokens.start[count], tokens.width[count] = first - start, i - first
+            tokens.length[count] = length
+            tokens.kind[count] = kind_of(all_bits & SYMBOL, any_bits)
+            count += 1
+            continue
+        stop = split_chunk(data, (first, i), tables, tokens, count, start)
         while count < stop:
-            measure(data, tables.classes, tokens, count, start)
+            measure(data, classes, tokens, count, start)
             count += 1
     return count
 
