@@ -17,7 +17,7 @@ from lmloop.core.engine import chain, shards
 from lmloop.core.engine.chain import run_chain
 from lmloop.core.engine.pool import Pool
 from lmloop.core.engine.shards import DATA, ShardWriter, list_shards, read_shard
-from lmloop.core.engine.spill import partitions, read_partition, write_spill
+from lmloop.core.engine.spill import in_order, partitions, read_parts, write_spill
 from lmloop.core.errors import DataError, StepError
 from lmloop.core.op import DROP_REASON, Filter, Op, Verdict
 from lmloop.core.part import build
@@ -155,7 +155,7 @@ def test_spilled_rows_come_back_each_once_and_keys_stay_together(
     table = pa.table({"key": pa.array(keys, pa.uint64()), "row": pa.array(range(len(keys)), pa.uint64())})
     write_spill(folder / "a", [table.slice(0, 20)], count)
     write_spill(folder / "b", [table.slice(20), table.slice(0, 0)], count)
-    parts = [read_partition([folder / "a", folder / "b"], number) for number in range(count)]
+    parts = [in_order(read_parts([folder / "a", folder / "b"], number)) for number in range(count)]
     back = [tuple(row.values()) for part in parts for row in part.to_pylist()]
     assert back == sorted(zip(keys, range(len(keys)), strict=True))
 

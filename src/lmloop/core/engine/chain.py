@@ -21,7 +21,7 @@ from lmloop.core.engine.marks import Task, forget_files, read_mark, task_digest
 from lmloop.core.engine.pool import Pool, Result
 from lmloop.core.engine.segment import OpTally, SegmentTask, run_segment
 from lmloop.core.engine.shards import DATA, Shard, list_shards, prune
-from lmloop.core.engine.spill import partitions, read_partition, read_table, write_table
+from lmloop.core.engine.spill import in_order, partitions, read_parts, read_table, write_table
 from lmloop.core.op import Barrier, Op
 from lmloop.core.part import build
 
@@ -58,11 +58,14 @@ class SettleTask:
     name: str = "settle"
 
 
-def reduce_partition(task: ReduceTask) -> Result:
-    """Bring together the rows of one part of the key space and look at them."""
+def reduce_partition(task: ReduceTask, *parts: pa.RecordBatch) -> Result:
+    """Bring together the rows of one part of the key space and look at them.
+
+    ``parts`` are the rows from each spill file, in order, where they were brought here; else the files are read.
+    """
     start = time.process_time()
     barrier = cast(Barrier, build("ops", task.barrier))
-    keyed = read_partition(task.spills, task.number)
+    keyed = in_order(parts or read_parts(task.spills, task.number))
     reading = time.process_time()
     with blaming(f"op {barrier.name()!r}", f"part {task.name} of its keys"):
         found = barrier.reduce(keyed)
@@ -196,7 +199,7 @@ class _Phase:
         found = tuple(self.folder / "found" / f"{n:05d}.arrow" for n in range(self.partitions))
         tasks = [ReduceTask(n, size, spec, spills, target) for n, target in enumerate(found)]
         _be_sure(self.folder / "reduced", tasks, lambda task: task.spills)
-        reduced = pool.each(f"{barrier.name()}: match", reduce_partition, tasks, self.folder / "reduced")
+        reduced = pool.shuffle(f"{barrier.name()}: match", reduce_partition, tasks, self.folder / "reduced")
         decision = [SettleTask(sum(done["size"] for done in reduced), spec, found, self.decisions)]
         _be_sure(self.folder / "settled", decision, lambda task: task.found)
         settled = pool.each(f"{barrier.name()}: decide", settle, decision, self.folder / "settled")

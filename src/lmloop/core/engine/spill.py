@@ -4,7 +4,7 @@ A shard writes one file with one batch a partition; the worker of a partition re
 of every shard. So there are as many files as shards, whatever the number of partitions.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +39,21 @@ def write_spill(path: Path, tables: Sequence[pa.Table], count: int) -> None:
             file.write_batch((rows.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)])[0])
 
 
-def read_partition(paths: Iterable[Path], number: int) -> pa.Table:
-    """Read one partition from the files of all shards, ordered by key and row."""
-    batches = []
-    for path in paths:
-        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
-            batches.append(reader.get_batch(number))
-    return pa.Table.from_batches(batches).sort_by([("key", "ascending"), ("row", "ascending")])
+def read_parts(paths: Iterable[Path], number: int) -> list[pa.RecordBatch]:
+    """Read one partition from the files of all shards."""
+    return [next(read_spill(path, (number,))) for path in paths]
+
+
+def read_spill(path: Path, numbers: Iterable[int]) -> Iterator[pa.RecordBatch]:
+    """Read some partitions of the file of one shard, in the order given."""
+    with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+        for number in numbers:
+            yield reader.get_batch(number)
+
+
+def in_order(parts: Sequence[pa.RecordBatch]) -> pa.Table:
+    """Put the rows of one partition together, ordered by key and row."""
+    return pa.Table.from_batches(parts).sort_by([("key", "ascending"), ("row", "ascending")])
 
 
 def write_table(path: Path, table: pa.Table) -> None:
