@@ -174,9 +174,9 @@ def ends_cjk(data: Any, start: Any, end: Any, terminals: Any) -> Any:
 
 
 @compiled
-def copy_line(data: Any, start: Any, end: Any, citations: Any, out: Any, place: Any, without: Any) -> Any:
+def copy_line(data: Any, line: Any, citations: Any, out: Any, place: Any, without: Any) -> Any:
     """Write a line, ``without`` its citations or whole; gives where it ends."""
-    i = start
+    i, end = line
     while i < end:
         if without and data[i] == 91:
             width = citation_width(data, i, end, citations)
@@ -197,7 +197,7 @@ def judge_line(data: Any, line: Any, limits: Any, tables: Any, out: Any, place: 
     words, longest = line_words(data, start, end, classes)
     if words < limits.min_line_words or longest > limits.max_word_length:
         return place, np.uint64(0)
-    stop = copy_line(data, start, end, citations, written, place, limits.rules >> WITHOUT_CITATIONS & 1)
+    stop = copy_line(data, line, citations, written, place, limits.rules >> WITHOUT_CITATIONS & 1)
     if limits.rules >> TERMINAL_MARK & 1 and not ends_well(seen, place, stop, terminals):
         return place, np.uint64(0)
     found = find_groups(seen, place, stop, phrases) & np.uint64(limits.rules)

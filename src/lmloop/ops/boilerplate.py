@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from lmloop.core.batch import Batch, with_text
 from lmloop.core.extras import need
@@ -23,12 +22,12 @@ SPACE = re.compile(r"\s+")
 class Boilerplate(Filter):
     """Remove lines that hold a phrase of navigation, copyright or the like, and documents of which little is left.
 
-    The phrases are those of Chinese web pages, in simplified and traditional characters (版权所有, 备案号, 上一篇, 责任编辑):
-    ``ops/boilerplate.txt`` beside this op, unless ``own_list`` is false, and those of ``files`` in the same form: a phrase
-    a line, "^" before one that begins a line, "$" behind one that ends it. Only lines of up to ``max_line`` characters go, white
-    space left aside: a longer one has text in it. With ``unit`` "sentences" single sentences are looked at and removed, for
-    pages whose lines were lost. A document goes of whose characters more than ``max_removed`` were removed, or all. Needs
-    the extra ``curate``.
+    The phrases are those of Chinese web pages, in simplified and traditional characters (版权所有, 备案号, 上一篇,
+    责任编辑): ``ops/boilerplate.txt`` beside this op, unless ``own_list`` is false, and those of ``files`` in the same
+    form: a phrase a line, "^" before one that begins a line, "$" behind one that ends it. Only lines of up to
+    ``max_line`` characters go, white space left aside: a longer one has text in it. With ``unit`` "sentences" single
+    sentences are looked at and removed, for pages whose lines were lost. A document goes of whose characters more than
+    ``max_removed`` were removed, or all. Needs the extra ``curate``.
 
     Source: ours; by lines as in Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM", appendix G.2. The op
     ``clean-lines`` has their rules, and a short list for both languages.

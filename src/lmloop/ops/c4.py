@@ -12,7 +12,6 @@ from lmloop.kernels.c4 import c4 as apply_c4
 from lmloop.kernels.pieces import text_array
 from lmloop.kernels.text import text_buffer
 
-
 Rule = Literal["lorem-ipsum", "curly-bracket", "javascript", "policy", "terminal-mark", "citations"]
 
 

@@ -38,14 +38,14 @@ class Mojibake(Filter):
     UTF-8 that was read as Latin-1, Windows-1252, Latin-2, Windows-1251, Mac Roman, code page 437 or GBK is repaired
     ("schÃ¶n", "浣犲ソ"), also where only parts of a text were misread, and so is GBK that was read as Latin-1
     ("ÄãºÃ"). With ``entities``, HTML entities become characters in texts without tags. What became a replacement
-    character (U+FFFD, 锟斤拷) cannot be had back: a document goes with more than ``max_lost`` of its characters so. Fonts,
-    widths, quotes and line ends are left alone. Needs the extra ``curate``.
+    character (U+FFFD, 锟斤拷) cannot be had back: a document goes with more than ``max_lost`` of its characters so.
+    Fonts, widths, quotes and line ends are left alone. Needs the extra ``curate``.
 
-    Only documents that have a sequence which such mistakes make are looked at closely, so clean text passes quickly; one
-    that needs repair takes ftfy about a second for 3 MB.
+    Only documents that have a sequence which such mistakes make are looked at closely, so clean text passes quickly;
+    one that needs repair takes ftfy about a second for 3 MB.
 
-    Source: Speer 2019, "ftfy" (with datatrove's settings for it, but that controls are left to the op ``unicode``); GBK is
-    ours.
+    Source: Speer 2019, "ftfy" (with datatrove's settings for it, but that controls are left to the op ``unicode``);
+    GBK is ours.
     """
 
     reasons: ClassVar[tuple[str, ...]] = ("beyond-repair",)

@@ -27,9 +27,9 @@ class Pii(Filter):
     """Find personal data of the ``kinds`` given, and mask it, drop the document, or only count it (``action``).
 
     * "email": e-mail addresses; "ip": public IPv4 addresses of seven digits or more (with fewer they are numbers of
-      sections) and IPv6 addresses; "login": name and password in a web address;
-    * "api-key": keys of AWS, Alibaba Cloud, Tencent Cloud, Anthropic, GitHub, GitLab, Google, Hugging Face, npm, OpenAI,
-      PyPI, SendGrid, Slack and Stripe by their form, JSON web tokens, and private keys in PEM armour;
+      sections) and IPv6 addresses; "login": name and password in a web address; * "api-key": keys of AWS, Alibaba
+      Cloud, Tencent Cloud, Anthropic, GitHub, GitLab, Google, Hugging Face, npm, OpenAI, PyPI, SendGrid, Slack and
+      Stripe by their form, JSON web tokens, and private keys in PEM armour;
     * "iban": accounts (ISO 13616, mod 97); "card": payment cards (ISO/IEC 7812: beginnings, lengths and Luhn's check
       digit), in one piece or in groups; "cn-bank-card": those of mainland China (62...);
     * "cn-id": identity numbers of mainland China (GB 11643): 18 digits with date and check digit, or 15 with date and a
