@@ -15,8 +15,8 @@ from lmloop.kernels.chunks import bordered_windows, copy_ranges, unit_starts, wi
 from lmloop.kernels.text import Integers, TextBuffer, text_buffer
 
 
-class Chunk(Split): """Cut documents into chunks of up to ``size`` units, each beginning with the last ``overlap``
-units of the one before.
+class Chunk(Split):
+    """Cut documents into chunks of up to ``size`` units, each beginning with the last ``overlap`` of the one before.
 
     A ``unit`` is a character (code point), a word (a CJK character counts as one), a sentence, a paragraph, or a token
     of the ``tokenizer`` in a file (``tokenizer.json``; needs the extra ``train``). With ``border`` "sentences",
