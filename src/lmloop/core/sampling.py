@@ -16,7 +16,7 @@ from lmloop.core.op import text_bytes
 from lmloop.core.reader import Reader, Reject, Source
 from lmloop.core.record import Record
 
-PROBED_FILES, PROBED_RECORDS = 3, 50
+PROBED_FILES, PROBED_BYTES = 3, 4 << 20
 REACH = 20
 """In a file, so many times the records that are wanted are read, and those wanted are taken at equal distances."""
 
@@ -43,6 +43,13 @@ class _File:
     reader: Reader
     source: Source
     documents: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    documents: int
+    size: int
+    whole: bool
 
 
 def draw(readers: Sequence[tuple[Reader, Path]], count: int) -> Sample:
@@ -76,15 +83,24 @@ def draw(readers: Sequence[tuple[Reader, Path]], count: int) -> Sample:
 def _files(reader: Reader, base: Path) -> Iterator[_File]:
     """List a reader's files in an order that has nothing to do with their names, with their documents."""
     sources = sorted(reader.sources(base), key=lambda source: _digest(source.name))
-    each, size, single = 0, 0.0, True
-    for source in sources[:PROBED_FILES]:
-        found = list(islice(_items(reader, source), PROBED_RECORDS + 1))
-        texts = [item.text for item in found if isinstance(item, Record)]
-        whole = len(found) <= PROBED_RECORDS
-        each, size = each + len(texts), size + (source.size if whole else sum(len(text.encode()) for text in texts))
-        single = single and whole and len(texts) <= 1
+    probes = [_probe(reader, source) for source in sources[:PROBED_FILES]]
+    # how large a document is in a file that was read whole says more than how long its text is
+    best = [probe for probe in probes if probe.whole] or probes
+    each = sum(probe.documents for probe in best) / max(sum(probe.size for probe in best), 1)
+    single = all(probe.whole and probe.documents <= 1 for probe in probes)
     for source in sources:
-        yield _File(reader, source, 1.0 if single else max(source.size * each / max(size, 1.0), 1.0))
+        yield _File(reader, source, 1.0 if single else max(source.size * each, 1.0))
+
+
+def _probe(reader: Reader, source: Source) -> _Probe:
+    """Read a file, or the first megabytes of text in it, to see how many documents it has."""
+    documents = size = 0
+    for item in _items(reader, source):
+        if isinstance(item, Record):
+            documents, size = documents + 1, size + len(item.text.encode())
+        if size > PROBED_BYTES:
+            return _Probe(documents, size, whole=False)
+    return _Probe(documents, source.size, whole=True)
 
 
 def _quotas(files: Sequence[_File], count: int) -> Iterator[tuple[_File, int]]:

@@ -178,11 +178,11 @@ def _remarks(out: "Console", advice: "Sequence[Advice]") -> None:
 
 def _near(out: "Console", advice: "Sequence[Advice]", trial: "Trial") -> None:
     """Show the last text that a threshold drops and the first that it keeps."""
-    from lmloop.stages.curate.privacy import masker
+    from lmloop.report.masks import masker
     from lmloop.stages.curate.trial_report import name
 
     heading(out, "Near the thresholds")
-    mask = masker([tried.op for tried in trial.tried])
+    mask = masker(tried.op.spec() for tried in trial.tried)
     for each in advice[:NEAR_SHOWN]:
         line(out, f"{name(each)} = {each.bound.value:g}", "cyan", indent=2)
         sides = {near.dropped: near for near in reversed(each.near)}

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from lmloop.core.batch import STATS, Batch
-from lmloop.core.bounds import Bools, Bound, Floats, bounds, numbers
+from lmloop.core.bounds import Bools, Bound, Deciders, Floats, bounds, numbers
+from lmloop.core.op import DROP_REASON
 from lmloop.kernels.scripts import script_shares
 from lmloop.kernels.text import text_buffer
 from lmloop.stages.curate.origins import names_of
@@ -114,16 +115,29 @@ def _advise(tried: Tried, groups: Mapping[str, Bools]) -> Iterator[Advice]:
     prefix = f"{STATS}{op}."
     statistics = [name.removeprefix(prefix) for name in outcome.batch.schema.names if name.startswith(prefix)]
     order = _order(tried)
-    for bound in bounds(op, tried.op.spec(), statistics):
+    known = bounds(op, tried.op.spec(), statistics)
+    for bound in known:
         values = np.concatenate(
             [numbers(pa.Table.from_batches([part]), bound.column) for part in (outcome.batch, outcome.dropped)]
         )
         values = values[order]
         beyond = bound.crossed(values)
         in_force = not beyond.any() or bool((beyond & tried.alone).any())
-        values[beyond & ~tried.alone] = np.nan  # the op does not ask it of these rows, say of a text read as Chinese
+        if (beyond & ~tried.alone).any():  # it is not asked of all rows, say not of those read as Chinese
+            values[beyond & ~_decided(tried, bound, known)] = np.nan
         if in_force and not np.isnan(values).all():
             yield _advice(bound, values, tried, groups)
+
+
+def _decided(tried: Tried, bound: Bound, known: Sequence[Bound]) -> Bools:
+    """Mark the rows of the sample that were dropped because of this very bound."""
+    dropped = pa.Table.from_batches([tried.outcome.dropped])
+    deciders = Deciders({bound.op: known})
+    deciders.look(dropped)
+    mine = [reason for (_, reason), decider in deciders.found().items() if decider == bound]
+    marks = np.zeros(len(tried.alone), np.bool_)
+    marks[tried.alone] = np.isin(np.array(dropped.column(DROP_REASON).to_pylist(), object), mine)
+    return marks
 
 
 def _order(tried: Tried) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

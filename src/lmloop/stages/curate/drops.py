@@ -15,10 +15,10 @@ from lmloop.core.dropped import find_deciders
 from lmloop.core.engine.shards import DATA, DROPPED, read_columns
 from lmloop.core.op import Op
 from lmloop.report import blocks
+from lmloop.report.masks import Masker
 from lmloop.report.packed import pack
 from lmloop.stages.curate.highlights import highlights
 from lmloop.stages.curate.origins import names_of
-from lmloop.stages.curate.privacy import Masker
 
 MOST_ROWS = 200_000
 """A page carries so many rows in all, as many of each reason as its share allows but at least 200."""

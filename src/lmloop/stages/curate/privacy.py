@@ -1,44 +1,29 @@
-"""Personal data in what is shown: masked wherever a text is shown, counted by kind, and seen only as masks."""
+"""Personal data that was found: counted by kind, and shown only as masks."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pyarrow.compute as pc
 
-from lmloop.core.batch import STATS, from_texts
+from lmloop.core.batch import STATS
 from lmloop.core.engine.shards import DATA, DROPPED, list_columns, read_columns
 from lmloop.core.op import Op
-from lmloop.core.part import build
 from lmloop.report import blocks
+from lmloop.report.masks import PII, Masker
 
-NAME = "pii"
 EXAMPLES_PER_KIND = 4
 AROUND = 160
 """So many characters around a mask are shown."""
 
-Masker = Callable[[Sequence[str]], list[str]]
-
-
-def masker(ops: Sequence[Op]) -> Masker:
-    """Give what masks personal data in texts, if the chain looks for it; else it gives texts as they are.
-
-    All texts that the report shows go through it, also those that were dropped before the op saw them.
-    """
-    known = [op for op in ops if op.name() == NAME]
-    if not known:
-        return list
-    mask = cast(Op, build("ops", {**known[0].spec(), "action": "mask"}))
-    return lambda texts: mask(from_texts(texts)).texts if len(texts) else []
-
 
 def personal_data(out: Path, ops: Sequence[Op], mask: Masker) -> list[blocks.Block]:
     """Show how much personal data was found, by kind, and some of it, masked."""
-    if not any(op.name() == NAME for op in ops):
+    if not any(op.name() == PII for op in ops):
         return []
-    prefix = f"{STATS}{NAME}."
+    prefix = f"{STATS}{PII}."
     kinds = [name for name in list_columns(out / DATA) if name.startswith(prefix) and name != f"{prefix}found"]
     found, documents = _counts(out, kinds)
     if not found:

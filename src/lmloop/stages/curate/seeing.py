@@ -6,17 +6,18 @@ from pathlib import Path
 from lmloop.core.engine.chain import Totals
 from lmloop.core.op import Op
 from lmloop.report import blocks
+from lmloop.report.masks import masker
 from lmloop.stages.curate.breakdown import matrices
 from lmloop.stages.curate.drops import drops
 from lmloop.stages.curate.origins import groupings
-from lmloop.stages.curate.privacy import masker, personal_data
+from lmloop.stages.curate.privacy import personal_data
 from lmloop.stages.curate.specimens import clusters
 from lmloop.stages.curate.spread import histograms
 
 
 def describe(out: Path, totals: Totals, ops: Sequence[Op]) -> list[blocks.Block]:
     """Describe a finished chain, from its tallies and from the rows it left in ``out``."""
-    mask = masker(ops)
+    mask = masker(op.spec() for op in ops)
     groups = groupings(out)
     counts = {(tally.op, reason): count for tally in totals.ops for reason, count in tally.drops.most_common()}
     return [

@@ -16,7 +16,7 @@ from lmloop.core.op import DROP_OP, Barrier, Op
 from lmloop.kernels.minhash import jaccard, shingles
 from lmloop.kernels.text import text_buffer
 from lmloop.report import blocks
-from lmloop.stages.curate.privacy import Masker
+from lmloop.report.masks import Masker
 
 EXCERPT = 1500
 CLUSTERS_PER_OP = 12

@@ -13,9 +13,9 @@ from lmloop.core.op import Op
 from lmloop.core.progress import Silent
 from lmloop.core.sampling import Sample
 from lmloop.report import blocks
+from lmloop.report.masks import masker
 from lmloop.stages.curate.advice import SHARES, Advice
 from lmloop.stages.curate.origins import names_of
-from lmloop.stages.curate.privacy import masker
 from lmloop.stages.curate.seeing import describe
 from lmloop.stages.curate.trial import Trial, Tried
 
@@ -140,7 +140,7 @@ def _by_group(advice: Sequence[Advice]) -> blocks.Table:
 
 
 def _near(trial: Trial, advice: Sequence[Advice], ops: Sequence[Op]) -> blocks.Examples:
-    mask = masker(ops)
+    mask = masker(op.spec() for op in ops)
     examples = []
     sources = names_of_rows(trial)
     texts = trial.batch.column("text")
