@@ -22,7 +22,7 @@ def chain(*specs: object) -> list[Op]:
 
 def corpus() -> list[str]:
     texts = [WORDS * (1 + n % 5) + str(n) for n in range(40)]
-    texts += [f"第{n}篇文章讲的是数据和模型的关系，内容各不相同。" * (1 + n % 3) for n in range(40)]
+    texts += [f"第{n}篇文章讲的是数据和模型的关系，内容各不相同。" * (1 + 7 * (n % 2)) for n in range(40)]
     return [*texts, texts[0], "short", "短"]
 
 
