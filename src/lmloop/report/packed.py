@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-LEVEL = 9
+LEVEL = 6
 
 
 def pack(value: Any) -> str:

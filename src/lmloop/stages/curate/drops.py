@@ -1,6 +1,6 @@
 """Every dropped row, to be looked through: by op and reason, with the number it was judged by, and its text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,7 @@ from lmloop.stages.curate.highlights import highlights
 from lmloop.stages.curate.origins import names_of
 
 MOST_ROWS = 200_000
-"""A page carries so many rows in all, as many of each reason as its share allows but at least 200."""
-LEAST_ROWS = 200
+"""A page carries so many rows in all: whole reasons where there is room, the others cut to the same number."""
 TEXT_BUDGET = 4_000_000
 MOST_TEXTS, LEAST_TEXTS = 500, 20
 EXCERPT = 1200
@@ -49,7 +48,7 @@ def drops(out: Path, ops: Sequence[Op], mask: Masker, counts: Mapping[tuple[str,
         return []
     deciders = find_deciders(out, [op.spec() for op in ops])
     gathered: dict[tuple[str, str], _Rows] = {}
-    room = max(MOST_ROWS // len(counts), LEAST_ROWS)
+    room = _room(counts.values())
     texts = min(max(TEXT_BUDGET // EXCERPT // len(counts), LEAST_TEXTS), MOST_TEXTS)
     for table in read_columns(out / DROPPED, None):
         for op, reason, mine in by_reason(table):
@@ -59,6 +58,16 @@ def drops(out: Path, ops: Sequence[Op], mask: Masker, counts: Mapping[tuple[str,
     known = {op.name(): op for op in ops}
     reasons = tuple(_reason(pair, gathered[pair], deciders, known, mask) for pair in counts if pair in gathered)
     return [blocks.Drops("What was dropped, and why", reasons, _note(reasons))]
+
+
+def _room(counts: Collection[int]) -> int:
+    """Say how many rows of a reason are carried at most, so that all together fit."""
+    left, reasons = MOST_ROWS, len(counts)
+    for count in sorted(counts):
+        if count * reasons > left:
+            break
+        left, reasons = left - count, reasons - 1
+    return left // reasons if reasons else MOST_ROWS
 
 
 def _take(rows: _Rows, mine: pa.Table, decider: Bound | None, room: int, texts: int) -> None:

@@ -22,6 +22,8 @@ PATTERNS = {
     "site": r'"url":"(?:https?://)?(?:www\.)?(?P<name>[^/"?#]+)',
     "kind": r'"kind":"(?P<name>[^"]+)"',
 }
+KEYS = {by: pattern[: pattern.index(":") + 1] for by, pattern in PATTERNS.items()}
+FOLDER = "folder"
 UNKNOWN = "not known"
 OTHERS = "others"
 
@@ -40,9 +42,54 @@ class Grouping:
     codes: Mapping[str, tuple[Codes, ...]]
 
 
+class _Labels:
+    """What rows are called, in one way of calling them: each row by the place of its name among all names."""
+
+    def __init__(self) -> None:
+        self.places: dict[str | None, int] = {None: 0}
+        self.codes: dict[str, list[Codes]] = {DATA: [], DROPPED: []}
+
+    def add(self, folder: str, labels: pa.Array) -> None:
+        """Take in the rows of a table."""
+        coded = labels.dictionary_encode()
+        known = [self.places.setdefault(name, len(self.places)) for name in coded.dictionary.to_pylist()]
+        places = np.array([*known, 0], np.int32)
+        self.codes[folder].append(places[pc.fill_null(coded.indices, len(known)).to_numpy(zero_copy_only=False)])
+
+    def grouping(self, by: str) -> Grouping | None:
+        """Bring the names together to groups; None where no row has a name."""
+        parts = [*self.codes[DATA], *self.codes[DROPPED]]
+        counts = sum(
+            (np.bincount(codes, minlength=len(self.places)) for codes in parts), np.zeros(len(self.places), int)
+        )
+        known = {name: int(counts[place]) for name, place in self.places.items() if name}
+        if not known:
+            return None
+        groups = brought_together(known)
+        sizes: Counter[str] = Counter()
+        for name, place in self.places.items():
+            sizes[groups.get(name, UNKNOWN)] += int(counts[place])
+        sizes = +sizes
+        order = sorted(sizes, key=lambda name: (name in (UNKNOWN, OTHERS), -sizes[name], name))
+        at = {name: place for place, name in enumerate(order)}
+        target = np.array([at.get(groups.get(name, UNKNOWN), 0) for name in self.places], np.int32)
+        return Grouping(
+            by, tuple(order), {folder: tuple(target[codes] for codes in found) for folder, found in self.codes.items()}
+        )
+
+
 def groupings(out: Path) -> list[Grouping]:
     """Group the rows of a curation in every way that tells more than one group apart."""
-    found = [grouping for by in (*PATTERNS, "language") if (grouping := _grouping(out, by)) is not None]
+    labels = {by: _Labels() for by in ("source", FOLDER, "site", "kind", "language")}
+    for folder in (DATA, DROPPED):
+        for table in read_columns(out / folder, ["meta", LANGUAGE]):
+            for by in [*labels]:
+                labels[by].add(folder, _folders(table) if by == FOLDER else names_of(table, by))
+            if "source" in labels and len(labels["source"].places) > FEW + 1:
+                del labels["source"]  # so many names are of no use: their folders are
+    if "source" in labels:
+        del labels[FOLDER]
+    found = [each for by, rows in labels.items() if (each := rows.grouping("source" if by == FOLDER else by))]
     return [grouping for grouping in found if len(grouping.names) > 1]
 
 
@@ -51,38 +98,14 @@ def names_of(table: pa.Table, by: str) -> pa.Array:
     if by == "language":
         found = table.column(LANGUAGE) if LANGUAGE in table.schema.names else pa.nulls(table.num_rows, pa.string())
         return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
-    return pc.struct_field(pc.extract_regex(table.column("meta"), PATTERNS[by]), "name").combine_chunks()
+    meta = table.column("meta")
+    if not pc.any(pc.match_substring(meta, KEYS[by])).as_py():  # looking for a key is much faster than for a pattern
+        return pa.nulls(table.num_rows, pa.string())
+    return pc.struct_field(pc.extract_regex(meta, PATTERNS[by]), "name").combine_chunks()
 
 
-def _grouping(out: Path, by: str) -> Grouping | None:
-    counts: Counter[str | None] = Counter()
-    for folder in (DATA, DROPPED):
-        for names in _names(out / folder, by):
-            counts.update({row["values"]: row["counts"] for row in pc.value_counts(names).to_pylist()})
-    known = {name: count for name, count in counts.items() if name}
-    if not known:
-        return None
-    groups = brought_together(known)
-    groups[None], groups[""] = UNKNOWN, UNKNOWN
-    sizes: Counter[str] = Counter()
-    for name, count in counts.items():
-        sizes[groups[name]] += count
-    order = sorted(sizes, key=lambda name: (name in (UNKNOWN, OTHERS), -sizes[name], name))
-    places = {name: order.index(groups[name]) for name in counts}
-    codes = {folder: tuple(_codes(names, places) for names in _names(out / folder, by)) for folder in (DATA, DROPPED)}
-    return Grouping(by, tuple(order), codes)
-
-
-def _names(folder: Path, by: str) -> Iterator[pa.Array]:
-    for table in read_columns(folder, ["meta", LANGUAGE]):
-        yield names_of(table, by)
-
-
-def _codes(names: pa.Array, places: Mapping[str | None, int]) -> Codes:
-    coded = names.dictionary_encode()
-    known = np.array([places[name] for name in coded.dictionary.to_pylist()] + [places.get(None, 0)], np.int32)
-    codes: Codes = known[pc.fill_null(coded.indices, len(known) - 1).to_numpy(zero_copy_only=False)]
-    return codes
+def _folders(table: pa.Table) -> pa.Array:
+    return pc.replace_substring_regex(names_of(table, "source"), "[^/]+$", "")
 
 
 def brought_together(counts: Mapping[str, int]) -> dict[Any, str]:
