@@ -20,12 +20,11 @@ from lmloop.core.engine.blame import blaming
 from lmloop.core.engine.marks import Task, forget_files, read_mark, task_digest
 from lmloop.core.engine.pool import Pool, Result
 from lmloop.core.engine.segment import OpTally, SegmentTask, run_segment
-from lmloop.core.engine.shards import DATA, Shard, list_shards, prune
+from lmloop.core.engine.shards import DATA, DROPPED, Shard, list_shards, prune
 from lmloop.core.engine.spill import in_order, partitions, read_parts, read_table, write_table
 from lmloop.core.op import Barrier, Op
 from lmloop.core.part import build
 
-DROPPED = "dropped"
 SECONDS = ("op_seconds", "file_seconds", "seconds")
 
 T = TypeVar("T", bound=Task)
