@@ -1,52 +1,39 @@
-"""Keep the first of any documents from the same address."""
+"""Keep one of any documents from the same address."""
 
 from typing import ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from lmloop.core.batch import Batch, meta_values
-from lmloop.core.op import Barrier, Verdict
-from lmloop.kernels.duplicates import group, judge, link
+from lmloop.core.op import Numbers
+from lmloop.kernels.copies import Copies, content_keys, ranks
 from lmloop.kernels.hashing import hash128
 from lmloop.kernels.text import text_buffer
 
 TRACKING = ("utm_", "fbclid", "gclid", "msclkid", "spm", "mc_cid", "mc_eid", "_ga")
 
 
-class ExactUrl(Barrier):
-    """Keep the first of any documents whose address, the value of ``key`` in a record's meta, is the same.
+class ExactUrl(Copies):
+    """Keep one of any documents whose address, the value of ``key`` in a record's meta, is the same.
 
     Scheme, case of the host, "www.", a slash at the end, what follows "#", the order of what is asked for after "?" and
     marks of advertising (utm_..., fbclid, spm) make no difference. Records without an address stay.
     """
 
+    version: ClassVar[int] = 2
     reasons: ClassVar[tuple[str, ...]] = ("same-url",)
 
     key: str = "url"
 
-    def map(self, batch: Batch, numbers: npt.NDArray[np.uint64]) -> pa.Table:
+    def map(self, batch: Batch, numbers: Numbers) -> pa.Table:
         """Key each row by the hash of its address."""
         values = meta_values(batch, self.key)
         addresses = [plain_address(value) if isinstance(value, str) else "" for value in values]
         some = np.array([address != "" for address in addresses], np.bool_)
-        hashes = hash128(text_buffer(pa.array(addresses, pa.string())))[some]
-        return pa.table({"key": hashes[:, 0], "check": hashes[:, 1], "row": numbers[some]})
-
-    def reduce(self, keyed: pa.Table) -> pa.Table:
-        """Link the rows with one address."""
-        return link(keyed, ("key", "check"))
-
-    def settle(self, found: pa.Table) -> pa.Table:
-        """Find the first row of each group."""
-        return group(found)
-
-    def judge(self, batch: Batch, numbers: npt.NDArray[np.uint64], decisions: pa.Table) -> Verdict:
-        """Drop every row that is not the first of its group."""
-        codes, cluster = judge(numbers, decisions)
-        return Verdict(codes, {"cluster": cluster})
+        hashes = hash128(text_buffer(pa.array(addresses, pa.string())))
+        return content_keys(hashes, numbers, ranks(batch, self.keep), some)
 
 
 def plain_address(address: str) -> str:

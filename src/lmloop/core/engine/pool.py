@@ -18,6 +18,7 @@ from lmloop.core.progress import Bar, Progress, Silent
 
 MOST_DEATHS = 3
 """So often may a worker die on one task before we say that the task kills it."""
+MEMORY = 2 << 30
 
 T = TypeVar("T", bound=Task)
 
@@ -38,10 +39,14 @@ def carry_out(order: Order[T]) -> None:
 
 
 class Pool:
-    """Worker processes, started on first use. With one worker the work is done in this process."""
+    """Worker processes, started on first use. With one worker the work is done in this process.
 
-    def __init__(self, workers: int, progress: Progress | None = None) -> None:
+    ``memory`` is in bytes, for all workers together; ``share`` is what one of them may use.
+    """
+
+    def __init__(self, workers: int, progress: Progress | None = None, memory: int = MEMORY) -> None:
         self.workers = max(1, workers)
+        self.share = memory // self.workers
         self.progress = progress or Silent()
         self._lock = threading.Lock()
         self._idle: list[Worker] = []

@@ -34,7 +34,7 @@ class Curate(Step):
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Run the chain over all shards and describe what came of it."""
-        with Pool(context.workers, context.progress) as pool:
+        with Pool(context.workers, context.progress, context.memory) as pool:
             totals = run_chain(self.ops, [item.path for item in inputs], out, pool, SAMPLES[self.dropped])
         blocks.write(out / BLOCKS, describe(out, totals, self.ops))
         return _metrics(totals)
