@@ -11,13 +11,13 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import pyarrow as pa
 
 from lmloop.core.engine.marks import Result, Task, task_digest
-from lmloop.core.engine.pool import MEMORY_HINT, MOST_DEATHS, Order, Pool, advance, carry_out
-from lmloop.core.engine.spill import read_spill
+from lmloop.core.engine.pool import MEMORY, MEMORY_HINT, MOST_DEATHS, Order, Pool, advance, carry_out
+from lmloop.core.engine.spill import read_ranges
 from lmloop.core.errors import LmloopError, StepError
 from lmloop.core.extras import need
 from lmloop.core.progress import Bar, Progress
@@ -31,6 +31,15 @@ OBJECTS = 20_000
 """So many parts of spill files are under way at a time; Ray keeps about a kilobyte of books for each."""
 
 
+class ReduceTask(Protocol):
+    """What a task must say of itself to be brought its rows: its range of the partitions, and of which files."""
+
+    number: int
+    last: int
+    count: int
+    spills: tuple[Path, ...]
+
+
 class RayPool(Pool):
     """Does its work as Ray tasks, in the cluster that ``RAY_ADDRESS`` names, or in one of its own on this machine.
 
@@ -39,14 +48,14 @@ class RayPool(Pool):
         StepError: the cluster cannot be reached.
     """
 
-    def __init__(self, workers: int, progress: Progress | None = None) -> None:
-        super().__init__(workers, progress)
+    def __init__(self, workers: int, progress: Progress | None = None, memory: int = MEMORY) -> None:
+        super().__init__(workers, progress, memory)
         self._ray = need("ray", "ray")
         if not self._ray.is_initialized():  # to start takes seconds: one connection serves all steps, to the end
             _connect(self._ray, workers)
 
     def shuffle(self, label: str, work: Callable[..., Result], tasks: Sequence[T], done: Path) -> list[Result]:
-        """Do tasks that have ``spills`` and a ``number``, each given its part of every spill file."""
+        """Do tasks that reduce parts of a key space, each given its part of every spill file."""
         return self._each(
             label, [Order(work, task, task_digest(done, task), done) for task in tasks], self._do_in_rounds
         )
@@ -55,17 +64,18 @@ class RayPool(Pool):
         self._carry_out(orders, [()] * len(orders), bar)
 
     def _do_in_rounds(self, orders: Sequence[Order[T]], bar: Bar) -> None:
-        for some in _rounds(orders, len(_spills(orders[0]))):
+        for some in _rounds(orders, len(cast(ReduceTask, orders[0].task).spills)):
             self._carry_out(some, self._bring(some), bar)
 
     def _bring(self, orders: Sequence[Order[T]]) -> list[tuple[Any, ...]]:
         """Have each spill file read once, and give what belongs to each task: one object a file."""
-        numbers = tuple(order.task.number for order in orders)  # type: ignore[attr-defined]
-        read = self._remote(_read_parts, num_returns=len(numbers))
-        parts = [read.remote(path, numbers) for path in _spills(orders[0])]
-        if len(numbers) == 1:
+        tasks = [cast(ReduceTask, order.task) for order in orders]
+        ranges = [(task.number, task.last) for task in tasks]
+        read = self._remote(_read_parts, num_returns=len(ranges))
+        parts = [read.remote(path, ranges, tasks[0].count) for path in tasks[0].spills]
+        if len(ranges) == 1:
             parts = [[part] for part in parts]
-        return [tuple(part[place] for part in parts) for place in range(len(numbers))]
+        return [tuple(part[place] for part in parts) for place in range(len(ranges))]
 
     def _carry_out(self, orders: Sequence[Order[T]], given: Sequence[tuple[Any, ...]], bar: Bar) -> None:
         work = self._remote(_work)
@@ -107,8 +117,8 @@ def _work(order: Order[T], *given: Any) -> Exception | None:
     return None
 
 
-def _read_parts(path: Path, numbers: Sequence[int]) -> Any:
-    parts = list(read_spill(path, numbers))
+def _read_parts(path: Path, ranges: Sequence[tuple[int, int]], count: int) -> Any:
+    parts = list(read_ranges(path, ranges, count))
     return parts if len(parts) > 1 else parts[0]
 
 
@@ -137,11 +147,6 @@ def _rounds(orders: Sequence[Order[T]], files: int) -> Iterator[Sequence[Order[T
     size = max(1, OBJECTS // max(files, 1))
     for start in range(0, len(orders), size):
         yield orders[start : start + size]
-
-
-def _spills(order: Order[T]) -> Sequence[Path]:
-    spills: Sequence[Path] = order.task.spills  # type: ignore[attr-defined]
-    return spills
 
 
 def _first_line(bad: BaseException) -> str:

@@ -19,6 +19,7 @@ from lmloop.core.step import Context
 
 MOST_DEATHS = 3
 """So often may a worker die on one task before we say that the task kills it."""
+MEMORY = 2 << 30
 
 MEMORY_HINT = "most often the machine is out of memory: use fewer workers or smaller shards"
 
@@ -48,15 +49,19 @@ def open_pool(context: Context) -> "Pool":
     if context.engine == "ray":
         from lmloop.core.engine.cluster import RayPool
 
-        return RayPool(context.workers, context.progress)
-    return Pool(context.workers, context.progress)
+        return RayPool(context.workers, context.progress, context.memory)
+    return Pool(context.workers, context.progress, context.memory)
 
 
 class Pool:
-    """Worker processes, started on first use. With one worker the work is done in this process."""
+    """Worker processes, started on first use. With one worker the work is done in this process.
 
-    def __init__(self, workers: int, progress: Progress | None = None) -> None:
+    ``memory`` is in bytes, for all workers together; ``share`` is what one of them may use.
+    """
+
+    def __init__(self, workers: int, progress: Progress | None = None, memory: int = MEMORY) -> None:
         self.workers = max(1, workers)
+        self.share = memory // self.workers
         self.progress = progress or Silent()
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
