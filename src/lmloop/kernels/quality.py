@@ -89,10 +89,15 @@ class QualityStatistics(NamedTuple):
     cjk_share: Floats
 
 
-def quality_statistics(buffer: TextBuffer, tokens: Tokens, stop_words: StopWords | None = None) -> QualityStatistics:
-    """Take the statistics of each document from its text and its tokens."""
+def quality_statistics(
+    buffer: TextBuffer, tokens: Tokens, stop_words: StopWords | None = None, marks_are_words: bool = False
+) -> QualityStatistics:
+    """Take the statistics of each document from its text and its tokens.
+
+    ``marks_are_words``: ratios are taken to all tokens, each punctuation mark among them (as in datatrove).
+    """
     statistics = np.zeros((len(QualityStatistics._fields), len(buffer.offsets) - 1))
-    _quality(buffer, tokens, stop_words or default_stop_words(), statistics)
+    _quality(buffer, tokens, stop_words or default_stop_words(), marks_are_words, statistics)
     return QualityStatistics(*statistics)
 
 
@@ -227,7 +232,7 @@ def lone_symbols(tokens: Any, first: Any, last: Any) -> Any:
 
 
 @compiled
-def _quality(buffer: Any, tokens: Any, stop_words: Any, statistics: Any) -> None:
+def _quality(buffer: Any, tokens: Any, stop_words: Any, marks_are_words: Any, statistics: Any) -> None:
     for document in range(statistics.shape[1]):
         words, letters, lettered, cjk, seen = 0, 0, 0, 0, np.uint64(0)
         first, last = tokens.first[document], tokens.first[document + 1]
@@ -247,7 +252,8 @@ def _quality(buffer: Any, tokens: Any, stop_words: Any, statistics: Any) -> None
         lines, bullet_lines, ellipsis_lines = count_lines(buffer.data, start, end)
         all_words = words + cjk / CJK_PER_WORD
         share = cjk / CJK_PER_WORD / max(all_words, 1.0)
-        count = max(words + cjk + lone_symbols(tokens, first, last), 1)
+        marks = last - first - words - cjk if marks_are_words else lone_symbols(tokens, first, last)
+        count = max(words + cjk + marks, 1)
         statistics[0, document] = all_words
         statistics[1, document] = letters / max(words, 1)
         statistics[2, document] = hashes / count
