@@ -83,6 +83,6 @@ def test_the_row_that_stays_is_datatroves_choice(minima):
     )
     rows = np.repeat(np.arange(len(minima), dtype=np.uint64), 3)
     keyed = pa.table({"key": signatures.keys.ravel(), "row": rows, "order": orders(signatures)})
-    found = group_by_size(link_neighbours(keyed.sort_by([("key", "ascending"), ("row", "ascending")])))
+    found = group_by_size([link_neighbours(keyed.sort_by([("key", "ascending"), ("row", "ascending")]))])
     expected = plain_groups([[(row[2 * b : 2 * b + 2], k) for k, row in enumerate(minima)] for b in range(3)])
-    assert dict(zip(found["row"].to_pylist(), found["first"].to_pylist(), strict=True)) == expected
+    assert dict(zip(found["row"].to_pylist(), found["kept"].to_pylist(), strict=True)) == expected

@@ -146,15 +146,14 @@ def take_minima(shingles: Any, a: Any, b: Any, minima: Any) -> None:
 
 
 @inlined
-def band_keys(signatures: Any, document: Any) -> None:
-    """Fill in the keys of a document from its minima."""
-    bands = signatures.keys.shape[1]
-    rows = signatures.minima.shape[1] // bands
-    for band in range(bands):
+def take_keys(minima: Any, keys: Any) -> None:
+    """Fill ``keys`` with a hash of each band's number and rows."""
+    rows = len(minima) // len(keys)
+    for band in range(len(keys)):
         key = fold(np.uint64(band) ^ GOLDEN, ROOT_2)
         for row in range(band * rows, (band + 1) * rows):
-            key = fold(key ^ signatures.minima[document, row], ROOT_3)
-        signatures.keys[document, band] = key
+            key = fold(key ^ minima[row], ROOT_3)
+        keys[band] = key
 
 
 @compiled
@@ -166,7 +165,7 @@ def _minhash(buffer: Any, tables: Any, functions: Any, space: Any, n: Any, signa
         take_minima(space.shingles[:count], functions.a, functions.b, signatures.minima[document])
         signatures.units[document] = units
         signatures.short[document] = units < n
-        band_keys(signatures, document)
+        take_keys(signatures.minima[document], signatures.keys[document])
 
 
 @compiled

@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from lmloop.kernels.c4 import CITATIONS, PHRASES, POLICY, C4Limits, C4Result, c4_result, line_verdict
+from lmloop.kernels.c4 import (
+    CITATIONS,
+    PHRASES,
+    POLICY,
+    TERMINAL_MARK,
+    WITHOUT_CITATIONS,
+    C4Limits,
+    C4Result,
+    c4_result,
+    line_verdict,
+)
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.peer.affixes import bits_at
 from lmloop.kernels.peer.chunks import split_chunk
@@ -136,18 +146,18 @@ def judge_peer_line(data: Any, line: Any, limits: Any, reading: Any, out: Any, p
     words, longest = count_words(data, i, end)
     if words < limits.min_line_words or longest > limits.max_word_length:
         return place, np.uint64(0)
-    stop = place
+    stop, without = place, limits.rules >> WITHOUT_CITATIONS & 1
     while i < end:
-        after = citation_stop(data, i, end, tables.classes, citations) if data[i] == 91 else i
+        after = citation_stop(data, i, end, tables.classes, citations) if without and data[i] == 91 else i
         if after > i:
             i = after
             continue
         written[stop] = data[i]
         stop += 1
         i += 1
-    if not stays(seen, place, stop):
+    if limits.rules >> TERMINAL_MARK & 1 and not stays(seen, place, stop):
         return place, np.uint64(0)
-    return line_verdict(find_groups(seen, place, stop, phrases), place, stop)
+    return line_verdict(find_groups(seen, place, stop, phrases) & np.uint64(limits.rules), place, stop)
 
 
 @inlined
@@ -188,16 +198,15 @@ def _peer_c4(buffer: Any, limits: Any, reading: Any, out: Any, counts: Any) -> N
             if stop > place:
                 counts[1, document] += 1
                 counts[2, document] += count_sentences(seen, place, stop, tables, room)
-                if place == first:  # what a removed citation left in front goes with the white space of the document
-                    shift = skip_space(seen, place, stop) - place
-                    for j in range(place, stop - shift):
-                        written[j] = seen[j + shift]
-                    stop -= shift
                 written[stop] = 10
                 place = stop + 1
             i = line_end + gap
         if verdict == 0 and counts[2, document] < limits.min_sentences:
             verdict = np.uint64(3)
         counts[3, document] = np.int64(verdict)
-        place = max(place - 1, first)  # without the newline behind the last line
+        head = skip_space(seen, first, place)
+        tail = trim_space(seen, head, place)
+        for k in range(head, tail):
+            written[first + k - head] = seen[k]
+        place = first + tail - head
         offsets[document + 1] = place

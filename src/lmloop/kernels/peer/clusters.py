@@ -4,6 +4,7 @@ datatrove takes its pairs band by band, in the order of the signatures, and join
 The order is part of the result, so it travels with each pair: band and minima as bytes that sort as they do.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -37,15 +38,15 @@ def link_neighbours(keyed: pa.Table) -> pa.Table:
     return pa.table({"left": rows[linked], "right": rows[linked + 1], "order": order})
 
 
-def group_by_size(links: pa.Table) -> pa.Table:
-    """Turn links into groups: a table ``row``, ``first`` (uint64) ordered by row; ``first`` is the row that stays."""
-    links = links.sort_by([("order", "ascending"), ("left", "ascending")])
+def group_by_size(found: Iterable[pa.Table]) -> pa.Table:
+    """Turn links into groups: a table ``row``, ``kept``, ``size``, ordered by row; ``kept`` is the row that stays."""
+    links = pa.concat_tables(found).sort_by([("order", "ascending"), ("left", "ascending")])
     left, right = links.column("left").to_numpy(), links.column("right").to_numpy()
     rows, dense = np.unique(np.concatenate([left, right]), return_inverse=True)
-    parents = np.arange(len(rows), dtype=np.int64)
+    parents, sizes = np.arange(len(rows), dtype=np.int64), np.ones(len(rows), np.int64)
     half = len(left)
-    _join_by_size(parents, np.ones(len(rows), np.int64), dense[:half].astype(np.int64), dense[half:].astype(np.int64))
-    return pa.table({"row": rows, "first": rows[parents]})
+    _join_by_size(parents, sizes, dense[:half].astype(np.int64), dense[half:].astype(np.int64))
+    return pa.table({"row": rows, "kept": rows[parents], "size": sizes[parents].astype(np.int32)})
 
 
 @compiled

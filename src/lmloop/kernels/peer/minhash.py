@@ -11,7 +11,7 @@ import numpy as np
 
 from lmloop.kernels.hashing import xxh64_range
 from lmloop.kernels.jit import compiled, inlined
-from lmloop.kernels.minhash import Signatures, band_keys, empty_signatures, permutations, take_minima
+from lmloop.kernels.minhash import Signatures, empty_signatures, permutations, take_keys, take_minima
 from lmloop.kernels.normal import normalise
 from lmloop.kernels.peer.tables import peer_rules, tables
 from lmloop.kernels.peer.words import peer_document
@@ -98,4 +98,4 @@ def _peer_minhash(buffer: Any, reading: Any, functions: Any, space: Any, n: Any,
         take_minima(space.shingles[:shingles], functions.a, functions.b, signatures.minima[document])
         signatures.units[document] = count
         signatures.short[document] = count < n
-        band_keys(signatures, document)
+        take_keys(signatures.minima[document], signatures.keys[document])
