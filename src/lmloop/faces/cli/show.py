@@ -44,7 +44,7 @@ class Which:
         "lmloop show clean --dropped -n 5            # what was dropped, why, and on what numbers",
         "lmloop show clean --dropped --op length --reason short",
         "lmloop show clean --dropped --near-threshold --op gopher-quality",
-        "lmloop show clean --dropped --sort -words --source notes/ --grep 版权 --limit 3",
+        "lmloop show clean --dropped --sort=-words --source notes/ --grep 版权 --limit 3",
         "lmloop show clean --dropped --limit 0 --json    # every one, a JSON object a line",
         "lmloop show raw --json                      # the run card",
     ),
