@@ -135,3 +135,17 @@ def test_a_copy_names_the_row_that_was_kept(tmp_path: Path) -> None:
     assert [rows["detail"][0][place] for place in rows["detail"][1]] == ["copy of texts/a.txt"] * 2
     [sizes] = found(clean, blocks.Bars)
     assert (sizes.categories, sizes.series[0].values) == (("3",), (1,))
+
+
+def test_an_excerpt_begins_where_the_mark_is_in_sight(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    lines = "".join(f"A line of its own, the {n}th of many, and none like it.\n" for n in range(30))
+    again = "This one comes again and again.\n" * 60
+    (tmp_path / "texts" / "a.txt").write_text(f"{lines}{again}")
+    [block] = found(curate(tmp_path, [{"use": "gopher-repetition"}]), blocks.Drops)
+    [reason] = block.reasons
+    rows = unpack(reason.rows)
+    assert reason.reason == "duplicate-lines"
+    start, stop = rows["spans"]["0"][0]
+    assert start <= len("… ")
+    assert rows["text"]["0"][start:stop] == "This one comes again and again."

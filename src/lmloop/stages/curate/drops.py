@@ -25,8 +25,9 @@ MOST_ROWS = 200_000
 TEXT_BUDGET = 4_000_000
 MOST_TEXTS, LEAST_TEXTS = 500, 20
 EXCERPT = 1200
-BEFORE_MARK, IN_SIGHT = 80, 200
-"""So much of a text is shown before the first place that is marked, where that is not in sight anyhow."""
+IN_SIGHT, LINES_IN_SIGHT = 200, 3
+BEFORE_MARK = 80
+"""So much of a line is shown before the first place that is marked, where that is not in sight anyhow."""
 
 
 @dataclass(slots=True)
@@ -181,12 +182,11 @@ def _shown(op: Op | None, reason: str, rows: _Rows, mask: Masker) -> tuple[dict[
 
 def _start(text: str, found: Sequence[blocks.Span]) -> int:
     """Say where the excerpt begins, so that the first place that is marked is in it."""
-    if not found or found[0].start <= IN_SIGHT:
+    if not found or (found[0].start <= IN_SIGHT and text.count("\n", 0, found[0].start) <= LINES_IN_SIGHT):
         return 0
-    start = found[0].start - BEFORE_MARK
-    while text[start].isspace():
-        start += 1
-    return start
+    first = found[0].start
+    line = text.rfind("\n", 0, first) + 1
+    return line if first - line <= BEFORE_MARK else first - BEFORE_MARK
 
 
 def _note(reasons: Sequence[blocks.Reason]) -> str:
