@@ -16,6 +16,9 @@ from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
 
 DATA, DROPPED = "data", "dropped"
+ROW_BITS = 40
+"""A row's number is its shard's number and, in the low bits, its place in the shard."""
+
 GROUP_BYTES = 8 << 20
 """About how much text a row group holds: what a worker has in memory at a time is a few of them."""
 
