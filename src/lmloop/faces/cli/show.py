@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lmloop.faces import clusters as copies
 from lmloop.faces import rows as look
 from lmloop.faces.options import HOME, JSON, complete_run
 from lmloop.faces.terminal import columns, console, figure, heading, line, paragraph, print_json, when
@@ -22,8 +23,9 @@ FILES_SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which of the dropped rows to show."""
+    """Which of the dropped rows, or of the clusters of copies, to show."""
 
+    clusters: bool
     op: str | None
     reason: str | None
     count: int
@@ -39,6 +41,7 @@ class Which:
         "lmloop show clean --dropped -n 5            # what was dropped, why, and on what numbers",
         "lmloop show clean --dropped --op length --reason short",
         "lmloop show clean --dropped --json          # one JSON object a line",
+        "lmloop show clean --clusters -n 3           # what was taken for copies, how alike, and what stayed",
         "lmloop show raw --json                      # the run card",
     ),
 )
@@ -49,10 +52,17 @@ class Which:
 @bundled(
     "which",
     Which,
-    click.option("--op", metavar="NAME", help="Of the dropped rows: those that this op dropped."),
+    click.option("--clusters", is_flag=True, help="Show the largest clusters of copies, with the one that stayed."),
+    click.option("--op", metavar="NAME", help="Of the dropped rows, or the clusters: those of this op."),
     click.option("--reason", metavar="NAME", help="Of the dropped rows: those dropped for this reason."),
     click.option(
-        "-n", "count", type=click.IntRange(1), metavar="N", default=10, show_default=True, help="How many dropped rows."
+        "-n",
+        "count",
+        type=click.IntRange(1),
+        metavar="N",
+        default=10,
+        show_default=True,
+        help="How many dropped rows or clusters.",
     ),
 )
 @JSON
@@ -66,7 +76,9 @@ def verb(run: str, home: Path, rows: int | None, dropped: bool, which: Which, as
 
     folder = find_run(home, run)
     card = Card.read(folder)
-    if dropped:
+    if which.clusters:
+        copies.print_clusters(copies.clusters(folder, card, which.count, which.op), as_json)
+    elif dropped:
         look.print_rows(look.dropped(folder, which.count, which.op, which.reason), as_json)
     elif rows:
         look.print_rows(look.kept(folder, rows), as_json)
