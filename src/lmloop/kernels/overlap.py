@@ -61,6 +61,21 @@ def units_of(texts: "pa.Array | Sequence[str]") -> Units:
     return Units(buffer.data, tokens.hash[counts], start[counts], tokens.width[counts].astype(np.int64), first)
 
 
+def without(units: Units, hidden: Hashes) -> Units:
+    """Leave out the units with one of these hashes."""
+    stay = ~np.isin(units.hash, hidden)
+    first = np.concatenate([np.zeros(1, np.int64), np.cumsum(stay)])[units.first]
+    return Units(units.data, units.hash[stay], units.start[stay], units.width[stay], first)
+
+
+def documents(units: Units, which: Integers) -> Units:
+    """Take some of the documents, in this order."""
+    counts = np.diff(units.first)[which]
+    first = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    place = np.arange(first[-1]) - np.repeat(first[:-1] - units.first[which], counts)
+    return Units(units.data, units.hash[place], units.start[place], units.width[place], first)
+
+
 def make_index(texts: Sequence[str], n: int) -> Index:
     """Index the n-grams of some texts; one of fewer than n units has none."""
     units = units_of(texts)

@@ -16,11 +16,10 @@ from lmloop.core.card import WORK
 from lmloop.core.engine.decide import Decision, Lost, be_sure
 from lmloop.core.engine.pool import Pool, Result
 from lmloop.core.engine.segment import OpTally, SegmentTask, run_segment
-from lmloop.core.engine.shards import DATA, Shard, list_shards, prune
+from lmloop.core.engine.shards import DATA, DROPPED, Shard, list_shards, prune
 from lmloop.core.engine.spill import partitions
 from lmloop.core.op import Barrier, Op
 
-DROPPED = "dropped"
 SECONDS = ("op_seconds", "file_seconds", "seconds")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
+import pyarrow as pa
 
 from lmloop.core.engine.blame import blaming
 from lmloop.core.engine.marks import Task, forget_files, read_mark, task_digest
@@ -21,6 +22,7 @@ from lmloop.core.engine.spill import (
     RowTable,
     Tables,
     at_a_time,
+    in_order,
     partitions,
     read_partitions,
     write_spill,
@@ -92,11 +94,14 @@ class AgainTask:
         return f"{self.number:05d}"
 
 
-def reduce_partitions(task: ReduceTask) -> Result:
-    """Bring together the rows of some parts of the key space and look at them."""
+def reduce_partitions(task: ReduceTask, *parts: pa.Table) -> Result:
+    """Bring together the rows of some parts of the key space and look at them.
+
+    ``parts`` are the rows from each spill file, in order, where they were brought here; else the files are read.
+    """
     start = time.process_time()
     barrier = cast(Barrier, build("ops", task.barrier))
-    keyed = read_partitions(task.spills, task.number, task.last, task.count)
+    keyed = in_order(parts) if parts else read_partitions(task.spills, task.number, task.last, task.count)
     reading = time.process_time()
     with blaming(f"op {barrier.name()!r}", f"part {task.name} of its keys"):
         found = cast(DoubleBarrier, barrier).reduce_again(keyed) if task.again else barrier.reduce(keyed)
@@ -189,7 +194,7 @@ class Decision:
         ]
         done = self.folder / f"{place.name}-done"
         be_sure(done, tasks, lambda task: task.spills)
-        reduced = self.pool.each(f"{name}: match", reduce_partitions, tasks, done)
+        reduced = self.pool.shuffle(f"{name}: match", reduce_partitions, tasks, done)
         found = tuple(task.target for task in tasks)
         decision = [SettleTask(sum(result["size"] for result in reduced), self.spec, found, target, again)]
         done = self.folder / f"{target.stem}-done"

@@ -57,12 +57,20 @@ def write_spill(path: Path, tables: Iterable[pa.Table], count: int) -> int:
 
 def read_partitions(paths: Iterable[Path], first: int, last: int, count: int) -> pa.Table:
     """Read partitions ``first`` to before ``last`` of ``count`` from all shards' files, ordered by key and row."""
-    batches = []
-    for path in paths:
-        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
-            for run in range(0, reader.num_record_batches, count):
-                batches += [reader.get_batch(run + number) for number in range(first, last)]
-    return pa.Table.from_batches(batches).sort_by(KEY_ORDER)
+    return in_order([next(read_ranges(path, [(first, last)], count)) for path in paths])
+
+
+def read_ranges(path: Path, ranges: Iterable[tuple[int, int]], count: int) -> Iterator[pa.Table]:
+    """Read some ranges of partitions from the file of one shard: of each, from the first to before the last."""
+    with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+        runs = range(0, reader.num_record_batches, count)
+        for first, last in ranges:
+            yield pa.Table.from_batches([reader.get_batch(run + n) for run in runs for n in range(first, last)])
+
+
+def in_order(parts: Sequence[pa.Table]) -> pa.Table:
+    """Put the keyed rows of all shards together, ordered by key and row."""
+    return pa.concat_tables(parts).sort_by(KEY_ORDER)
 
 
 def write_tables(path: Path, tables: Iterable[pa.Table]) -> int:
