@@ -34,8 +34,8 @@ def clusters(folder: Path, card: "Card", count: int, op: str | None) -> Iterator
         raise DataError(f"{folder.name} has no clusters", hint="only exact, exact-url and minhash make some")
     for name in [op] if op else ops:
         sizes = _sizes(folder, name)
-        members = _members(folder, name, dict(sizes.most_common(count)))
-        for cluster, lost in sizes.most_common(count):
+        members = _members(folder, name, dict(sizes.most_common(count or None)))
+        for cluster, lost in sizes.most_common(count or None):
             rows = sorted(members[cluster], key=lambda row: not row["kept"])
             _compare(rows, _settings(card, name))
             yield {"op": name, "cluster": cluster, "size": lost + 1, "of": len(sizes), "members": rows}
