@@ -20,6 +20,7 @@ from lmloop.kernels.tokenizing.counting import PieceCounter
 from lmloop.kernels.tokenizing.formats import AnyTokenizer
 from lmloop.kernels.tokenizing.linting import shown
 from lmloop.kernels.tokenizing.scripts import Script, script
+from lmloop.kernels.tokenizing.toy import byte_tokenizer
 from lmloop.report import blocks
 
 ROWS, PROOF, MODEL = "rowmap.json", "proof.json", "tokenizer.model"
@@ -28,20 +29,21 @@ PROVEN_BYTES = 20_000_000
 
 @dataclass(frozen=True)
 class _Made:
-    """An extended tokenizer: it and the base, how many pieces are new, how many were dropped, and its row map."""
+    """An extended tokenizer: it and the base, its new pieces, how many were left out, how many no text gives."""
 
     base: AnyTokenizer
     new: AnyTokenizer
     pieces: list[bytes]
     dropped: int
+    unreachable: int
     rowmap: dict[str, Any]
 
 
 class ExtendTokenizer(Step):
     """Add ``pieces`` tokens of a ``script`` (Han, Hangul, Thai, ...) to a tokenizer, learned from records.
 
-    The tokenizer is that of another step (``from``), or the file ``base``: a ``tokenizer.json`` of byte-level byte pairs,
-    or a SentencePiece model (``*.model``) of byte pairs.
+    The tokenizer is that of another step (``from``), or the file ``base``: a ``tokenizer.json`` of byte-level byte
+    pairs, or a SentencePiece model (``*.model``) of byte pairs.
     A pair that occurs less than ``least`` times becomes no token.
     The number of ids is raised to a multiple of ``multiple``; a SentencePiece model gets no spare ones.
     ``most_pieces`` bounds the memory, as in the step tokenizer.
@@ -63,6 +65,11 @@ class ExtendTokenizer(Step):
     most_pieces: int = Field(default=1 << 21, ge=1 << 12)
     init: Literal["mean"] = Field(default="mean", description="how new embeddings begin: the mean of their old pieces")
 
+    @classmethod
+    def example(cls) -> Self:
+        """Give one that extends a tokenizer of single bytes."""
+        return cls.model_validate({"pieces": 8, "base": str(byte_tokenizer())})
+
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.base is not None and self.base.path.suffix not in (".json", ".model"):
@@ -83,14 +90,12 @@ class ExtendTokenizer(Step):
             made = self._extend_pairs(source, texts, letters, out)
         lines = [line for part in texts for line in extending.lines_without(part, letters, PROVEN_BYTES)]
         proof = extending.prove(made.base, made.new, _bounded(lines), letters)
-        start = made.base.vocab_size
-        lost = len(extending.new_unreachable(made.new, start, None)) if source.suffix == ".model" else 0
         facts = {
             "lines": proof.lines,
             "characters": proof.characters,
             "old_tokens": proof.old_tokens,
             "changed": proof.changed,
-            "unreachable": lost,
+            "unreachable": made.unreachable,
         }
         _write_json(out / ROWS, made.rowmap)
         _write_json(out / PROOF, facts)
@@ -122,14 +127,15 @@ class ExtendTokenizer(Step):
         core = extending.extended(base, addition, self.multiple)
         folder.write(core, out, base.config, template.read_text(encoding="utf-8") if template.exists() else "")
         new = Tokenizer.load(out)
-        return _Made(base, new, addition.tokens, dropped, extending.row_map(base, addition, new))
+        lost = extending.new_unreachable(new, base.vocab_size, new.count_pieces(counted))
+        return _Made(base, new, addition.tokens, dropped, len(lost), extending.row_map(base, addition, new))
 
     def _extend_model(self, source: Path, texts: "_Texts", letters: Script, out: Path) -> _Made:
         content = source.read_bytes()
         sentencepieces.check_byte_pairs(content)
         base = sentencepieces.open_model(content)
         stream = (text for part in texts for text in part.to_pylist())
-        pieces = sentencepieces.learn_pieces(content, stream, letters, self.pieces, self.least)
+        pieces, dropped = sentencepieces.learn_pieces(content, stream, letters, self.pieces, self.least)
         made = sentencepieces.below_all(content, pieces)
         with draft(out / MODEL) as place:
             place.write_bytes(made)
@@ -138,7 +144,8 @@ class ExtendTokenizer(Step):
         means = sentencepieces.means(content, pieces)
         new = sentencepieces.open_model(made)
         rowmap = extending.rows(base.vocab_size, new.vocab_size, means, {})
-        return _Made(base, new, [piece.encode() for piece in pieces], 0, rowmap)
+        lost = extending.new_unreachable(new, base.vocab_size, None)
+        return _Made(base, new, [piece.encode() for piece in pieces], dropped, len(lost), rowmap)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from lmloop.core.batch import STATS, Batch, meta_values
 from lmloop.core.errors import RecipeError, closest
-from lmloop.kernels.text import Hashes, Integers
+from lmloop.kernels.scripts import script_shares
+from lmloop.kernels.text import Hashes, Integers, text_buffer
 
+LANGUAGE = f"{STATS}language.language"
+MOSTLY = 0.3
+"""So much of its letters must be of a script for a document without a known language to be called by it."""
 BINS = 1 << 14
 """How finely a group can be cut: a share is met but for a 16,384th of the group, or a document."""
 
@@ -96,3 +101,19 @@ def _share(name: str, tally: Tally, wanted: int) -> Share:
     below = min(below, BINS)
     taken = int(total[below - 1]) if below else 0
     return Share(name, tally.documents[name], int(total[-1]), wanted, taken, below)
+
+
+def group_names(batch: Batch, by: str) -> "npt.NDArray[np.object_]":
+    """Say which group each row is of: a value of its meta, or its language."""
+    found = np.array([None if value is None else str(value) for value in meta_values(batch, by)], object)
+    if by == "language" and LANGUAGE in batch.schema.names:
+        found = np.array(batch.column(LANGUAGE).to_pylist(), object)
+    missing = np.array([not value for value in found], np.bool_)
+    if missing.any():
+        found[missing] = _by_script(batch)[missing] if by == "language" else "other"
+    return found
+
+
+def _by_script(batch: Batch) -> "npt.NDArray[np.object_]":
+    han, cjk = script_shares(text_buffer(batch.column("text")))
+    return np.where(han > MOSTLY, "zh", np.where(cjk > MOSTLY, "cjk", "other")).astype(object)

@@ -57,8 +57,10 @@ def below_all(model: bytes, pieces: Sequence[str]) -> bytes:
     return append(model, ((piece, lowest - 1.0 - n) for n, piece in enumerate(pieces)))
 
 
-def learn_pieces(model: bytes, texts: Iterable[str], script: Script, most: int, least: int) -> list[str]:
+def learn_pieces(model: bytes, texts: Iterable[str], script: Script, most: int, least: int) -> tuple[list[str], int]:
     """Learn new pieces of a script on top of a model, in the order of their scores; all of them can be reached.
+
+    Also gives how many were left out because no text gave them.
 
     Raises:
         DataError: the texts have no character of the script.
@@ -75,13 +77,14 @@ def learn_pieces(model: bytes, texts: Iterable[str], script: Script, most: int, 
     singles = [letter for letter, _ in new_letters[: int(CHARACTERS * most)]]
     pieces = [*singles, *_learn_merged(base.model, runs, script, most - len(singles), least)]
     pieces = [piece for piece in dict.fromkeys(pieces) if piece not in known]
+    before = len(pieces)
     while pieces:
         made = open_model(below_all(model, pieces))
         lost = set(new_unreachable(made, base.vocab_size, None))
         if not lost:
             break
         pieces = [piece for n, piece in enumerate(pieces) if base.vocab_size + n not in lost]
-    return pieces
+    return pieces, before - len(pieces)
 
 
 def means(model: bytes, pieces: Sequence[str]) -> dict[int, list[int]]:

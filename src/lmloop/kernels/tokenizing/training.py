@@ -60,7 +60,7 @@ def train(counted: Counted, plan: Plan) -> Any:
     tokens = [bytes([byte]) for byte in order]
     found = learn(words, tokens, plan.pieces - 256, plan.least, any_script())
     merges = [(found.tokens[left], found.tokens[right]) for left, right in found.pairs.tolist()]
-    return _finished(bpe_model(found.tokens, merges), plan)
+    return finished(bpe_model(found.tokens, merges), plan)
 
 
 def train_reference(texts: Iterator[str], plan: Plan) -> Any:
@@ -76,7 +76,7 @@ def train_reference(texts: Iterator[str], plan: Plan) -> Any:
         show_progress=False,
     )
     core.train_from_iterator(texts, trainer)
-    return _finished(core.model, plan)
+    return finished(core.model, plan)
 
 
 def train_rust(texts: Iterator[str], plan: Plan) -> Any:
@@ -84,7 +84,7 @@ def train_rust(texts: Iterator[str], plan: Plan) -> Any:
     trainer = need("rustbpe", "rustbpe").Tokenizer()
     trainer.train_from_iterator(texts, plan.pieces, pattern=plan.pattern)
     tokens = [bytes(token) for token, _ in trainer.get_mergeable_ranks()]
-    return _finished(bpe_model(tokens, ranked_merges(tokens)), plan)
+    return finished(bpe_model(tokens, ranked_merges(tokens)), plan)
 
 
 def train_unigram(counted: Counted, plan: Plan) -> Any:
@@ -107,7 +107,7 @@ def train_unigram(counted: Counted, plan: Plan) -> Any:
     lowest = min(score for _, score in vocab) - 1.0
     vocab += [(letter, lowest) for letter in letters() if letter not in have]
     tokenizers = need("tokenizers", "train")
-    return _finished(tokenizers.models.Unigram(vocab, None, False), plan)
+    return finished(tokenizers.models.Unigram(vocab, None, False), plan)
 
 
 TRAINERS: dict[Trainer, Callable[[Iterator[str], Plan], Any]] = {"tokenizers": train_reference, "rustbpe": train_rust}
@@ -147,7 +147,7 @@ def _pre_tokenizer(pattern: str) -> Any:
     return pre.Sequence([pre.Split(regex, "isolated"), pre.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
-def _finished(model: Any, plan: Plan) -> Any:
+def finished(model: Any, plan: Plan) -> Any:
     """Put a model, the pattern and the special tokens together; spare ones fill the last multiple up."""
     tokenizers = need("tokenizers", "train")
     core = tokenizers.Tokenizer(model)

@@ -6,22 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lmloop.core.batch import STATS, Batch, meta_values
+from lmloop.core.batch import Batch
 from lmloop.core.engine.shards import Shard, list_shards, read_shard
 from lmloop.core.step import Context
 from lmloop.kernels.hashing import xxh64
-from lmloop.kernels.scripts import script_shares
 from lmloop.kernels.text import Hashes, text_buffer
 from lmloop.kernels.tokenizing.counting import PieceCounter
-from lmloop.kernels.tokenizing.sampling import Share, Tally, bins, shares
-
-LANGUAGE = f"{STATS}language.language"
-MOSTLY = 0.3
-"""So much of its letters must be of a script for a document without a known language to be called by it."""
+from lmloop.kernels.tokenizing.sampling import Share, Tally, bins, group_names, shares
 
 
 @dataclass
@@ -89,19 +83,3 @@ class Draw:
 
     def _places(self, batch: Batch) -> Hashes:
         return xxh64(text_buffer(batch.column("id")), self.context.seed)
-
-
-def group_names(batch: Batch, by: str) -> "npt.NDArray[np.object_]":
-    """Say which group each row is of: a value of its meta, or its language."""
-    found = np.array([None if value is None else str(value) for value in meta_values(batch, by)], object)
-    if by == "language" and LANGUAGE in batch.schema.names:
-        found = np.array(batch.column(LANGUAGE).to_pylist(), object)
-    missing = np.array([not value for value in found], np.bool_)
-    if missing.any():
-        found[missing] = _by_script(batch)[missing] if by == "language" else "other"
-    return found
-
-
-def _by_script(batch: Batch) -> "npt.NDArray[np.object_]":
-    han, cjk = script_shares(text_buffer(batch.column("text")))
-    return np.where(han > MOSTLY, "zh", np.where(cjk > MOSTLY, "cjk", "other")).astype(object)

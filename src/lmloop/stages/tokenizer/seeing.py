@@ -36,7 +36,7 @@ def describe(tokenizer: Tokenizer, counts: Integers, taken: Sequence[Share]) -> 
         "bytes_per_token": round(size / max(int(counts.sum()), 1), 4),
         "renyi_efficiency": round(renyi_efficiency(counts), 4),
         "shannon_efficiency": round(renyi_efficiency(counts, 1.0), 4),
-        "unused": int((counts[learned] == 0).sum()),
+        "unused": by_reason(found)["unused"],
         "unreachable": by_reason(found)["unreachable"],
         "lost_characters": trip.lost + trip.texts_lost,
     }
