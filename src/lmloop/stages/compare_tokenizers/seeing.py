@@ -85,16 +85,19 @@ def _beside(found: Mapping[str, Measured]) -> blocks.Block:
     first = next(iter(found))
     rows: list[tuple[blocks.Cell, ...]] = []
     for name, measured in found.items():
-        for group in measured.groups if name != first else ():
-            rows.append((group, name, *_cells(against_first(found[first].sizes[group], measured.sizes[group]))))
+        groups = measured.groups if name != first else ()
+        ratios = {group: against_first(found[first].sizes[group], measured.sizes[group]) for group in groups}
+        rows += [(group, name, *_cells(item)) for group, item in ratios.items()]
     note = f"tokens for each token of {first}, on the same documents: less than 1 is better than {first}"
     return blocks.Table("Against the first", ("group", "tokenizer", "ratio", "95 %"), tuple(rows), note=note)
 
 
 def _digits(found: Mapping[str, Measured]) -> blocks.Block:
     columns = ("tokenizer", *(f"{size} digits" for size in range(1, 5)))
-    rows = tuple((name, *(round(row.digits[size], 2) for size in range(1, 5))) for name, row in found.items())
-    return blocks.Table("Tokens of a number, on average", columns, rows)
+    rows: list[tuple[blocks.Cell, ...]] = [
+        (name, *(round(row.digits[size], 2) for size in range(1, 5))) for name, row in found.items()
+    ]
+    return blocks.Table("Tokens of a number, on average", columns, tuple(rows))
 
 
 def _speed(tokenizers: Mapping[str, AnyTokenizer], texts: Texts) -> blocks.Block:
