@@ -51,7 +51,8 @@ class Attention(nn.Module):
         return mixed
 
     def _heads(self, x_BTE: Tensor) -> Tensor:
-        return x_BTE.unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+        rows, length, _ = x_BTE.shape
+        return x_BTE.view(rows, length, -1, self.head_width).transpose(1, 2)
 
 
 def attend(q_BNTH: Tensor, k_BKSH: Tensor, v_BKSH: Tensor, mask: Mask) -> Tensor:

@@ -49,7 +49,8 @@ class Layer(nn.Module):
     ) -> Tensor:
         """Pass all places through the layer."""
         x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), turns, mask, cache)
-        return x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
+        changed: Tensor = x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
+        return changed
 
 
 class Trunk(nn.Module):

@@ -180,5 +180,7 @@ def _files(folder: Path) -> list[Path]:
         except (ValueError, KeyError, AttributeError) as bad:
             raise DataError(f"{folder / INDEX} is damaged: {bad}") from None
     if not (folder / WEIGHTS).is_file():
-        raise DataError(f"{folder} holds no {WEIGHTS}", hint="weights in .bin or .pth files are not read: they can run code")
+        raise DataError(
+            f"{folder} holds no {WEIGHTS}", hint="weights in .bin or .pth files are not read: they can run code"
+        )
     return [folder / WEIGHTS]

@@ -63,13 +63,16 @@ class Shape:
 def from_depth(depth: int, vocabulary: int, context: int) -> Shape:
     """Work out a whole shape from the number of layers.
 
-    Width is ``depth * (32 + 4 * max(0, depth - 4))``, at most ``64 * depth``, rounded to a multiple of 64: narrow
-    while the model is small (4: 128, 8: 384), 64 a layer from 12 on (768). Heads are 32 wide below width 256, then
-    64, then 128 from width 1,536. Four query heads share a key head where their number allows (else two, or none).
-    SwiGLU's hidden width is 8/3 of the width, rounded to a multiple of 64, which gives it the cost of a plain
-    feed-forward of four widths. The embedding is tied below width 1,024, where it would be most of the model.
+    Width is ``depth * (32 + 4 * max(0, depth - 4))``, at most ``64 * depth``, rounded to a multiple of 64 (from 512
+    on, of 128): narrow while the model is small (4: 128, 8: 384), 64 a layer from 12 on (768). Heads are 32 wide below
+    width 256, then 64, then 128 from width 1,536. Four query heads share a key head where their number allows (else
+    three, two, or none). SwiGLU's hidden width is 8/3 of the width, rounded to a multiple of 64, which gives it the
+    cost of a plain feed-forward of four widths. The embedding is tied below width 1,024, where it would be most of the
+    model.
     """
-    width = max(64, 64 * round(depth * min(64, 32 + 4 * max(0, depth - 4)) / 64))
+    exact = depth * min(64, 32 + 4 * max(0, depth - 4))
+    unit = 64 if exact < 512 else 128
+    width = max(64, unit * round(exact / unit))
     head_width = 32 if width < 256 else 64 if width < 1536 else 128
     heads = width // head_width
     share = next(share for share in (4, 3, 2, 1) if heads % share == 0)
