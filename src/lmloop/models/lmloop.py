@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from lmloop.core.extras import need
 from lmloop.core.model import Prompt, Reply, Sampling
 from lmloop.core.outside import resolve
 from lmloop.core.part import Part
-from lmloop.kernels.tokenizing import Tokenizer
+from lmloop.kernels.tokenizing import FILE, Tokenizer
 
 if TYPE_CHECKING:
     from lmloop.nn.decoder import Decoder
@@ -36,18 +37,15 @@ class Lmloop(Part):
     @classmethod
     def example(cls) -> "Lmloop":
         """Give a tiny one with fresh weights, in a folder that is removed when the process ends."""
-        from lmloop.kernels.tokenizing import training
-        from lmloop.kernels.tokenizing.patterns import pattern
+        from lmloop.kernels.tokenizing.toy import byte_tokenizer
         from lmloop.nn.decoder import seeded
         from lmloop.nn.huggingface import write_model
         from lmloop.nn.shape import from_depth
 
         _KEPT.append(TemporaryDirectory())
         folder = Path(_KEPT[-1].name)
-        specials = training.Specials()
-        core = training.train(["a model of one's own", "自己的模型"] * 9, training.Plan(320, pattern("gpt4", 2)))
-        training.write(core, folder, specials)
-        shape = from_depth(1, core.get_vocab_size(with_added_tokens=True), 128)
+        copyfile(byte_tokenizer(), folder / FILE)
+        shape = from_depth(1, Tokenizer.load(folder).vocab_size, 128)
         write_model(folder, shape, seeded(shape, 0).state_dict(), None, None)
         return cls(folder=str(folder))
 

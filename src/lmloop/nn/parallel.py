@@ -82,9 +82,9 @@ def synchronise(wrapped: Any, on: bool) -> None:
 
 def reshard(wrapped: nn.Module) -> None:
     """Put sharded weights back in their shards, where a pass that only looks ahead left them whole."""
-    for module in wrapped.modules():
-        if hasattr(module, "reshard"):
-            module.reshard()
+    shards: list[Any] = [module for module in wrapped.modules() if hasattr(module, "reshard")]
+    for module in shards:
+        module.reshard()
 
 
 def whole(tensor: Any) -> Tensor:
