@@ -38,8 +38,8 @@ class Recipe:
     folder: Path
 
     @classmethod
-    def read(cls, path: Path | str, sets: Sequence[str] = ()) -> "Recipe":
-        """Read and check a recipe file.
+    def read(cls, path: Path | str, sets: Sequence[str] = (), folder: Path | None = None) -> "Recipe":
+        """Read and check a recipe file; relative paths in it start at ``folder``, or where the file lies.
 
         ``sets`` are overrides like ``seed=3`` or ``clean.ops=["unicode"]``: a step's name, a setting and a
         TOML value (a bare word is taken as text).
@@ -48,7 +48,7 @@ class Recipe:
             RecipeError: the file, a name, a setting or a wire is wrong.
         """
         path = Path(path)
-        return cls.check(_load(path, ()), path.parent, default_name=path.stem, sets=sets)
+        return cls.check(_load(path, ()), folder or path.parent, default_name=path.stem, sets=sets)
 
     @classmethod
     def check(
