@@ -6,8 +6,9 @@ files to make one of. Peers are installed into environments of their own under `
 said.
 
 Peers are slow: they get the first ``--sample`` megabytes of the corpus, on which filters take turns and decisions are
-compared; whole processes of ours get the first ``--megabytes`` (0: all). MB are millions of bytes of UTF-8 text. Rates are by CPU seconds: inside the process for filters, of whole processes for what reads and
-writes files. Kernels are compiled before, but for the rows that say so.
+compared; whole processes of ours get the first ``--megabytes`` (0: all). MB are millions of bytes of UTF-8 text.
+Rates are by CPU seconds: inside the process for filters, of whole processes for what reads and writes files. Kernels
+are compiled before, but for the rows that say so.
 """
 
 import argparse
@@ -75,7 +76,8 @@ def main() -> None:
         *take(options.corpus, options.scratch, options.megabytes),
     )
     print(
-        f"corpus: {corpus.whole_mb:.1f} MB of text, {corpus.sample_mb:.1f} for peers; {os.cpu_count()} cores; Python {sys.version.split()[0]}",
+        f"corpus: {corpus.whole_mb:.1f} MB of text, {corpus.sample_mb:.1f} for peers; "
+        f"{os.cpu_count()} cores; Python {sys.version.split()[0]}",
         flush=True,
     )
     datatrove = environment(options.scratch / "datatrove", DATATROVE)

@@ -30,7 +30,9 @@ DOINGS = ("fit", "predict", "plan")
 @click.option("--params", metavar="N", help="Parameters of the run to foretell: 70B.")
 @click.option("--tokens", metavar="D", help="Tokens of the run to foretell: 1.4T.")
 @click.option("--flops", metavar="C", help="A budget in FLOPs to foretell the best run of: 1e22.")
-@click.option("--budget", default="2h@cpu", show_default=True, help="For a whole ladder, of one core or GPU: 30min@cpu.")
+@click.option(
+    "--budget", default="2h@cpu", show_default=True, help="For a whole ladder, of one core or GPU: 30min@cpu."
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write the ladder's recipe to.")
 @click.option("--set", "sets", multiple=True, metavar="law.SETTING=VALUE", help="Set a setting of the scale step.")
 @HOME
