@@ -10,7 +10,7 @@ import click
 from lmloop.core.errors import RecipeError
 from lmloop.faces.inputs import ingest_steps
 from lmloop.faces.options import LIMITS, Limits
-from lmloop.faces.recipes import find_recipe
+from lmloop.faces.recipes import read_recipe
 from lmloop.faces.verb import Verb, bundled
 
 if TYPE_CHECKING:
@@ -81,7 +81,6 @@ def verb(
 
 
 def _try(files: tuple[str, ...], ops: str, sets: tuple[str, ...], trying: Trying, limits: Limits) -> None:
-    from lmloop.core.recipe import Recipe
     from lmloop.core.run import cores
     from lmloop.faces import trial
 
@@ -89,7 +88,7 @@ def _try(files: tuple[str, ...], ops: str, sets: tuple[str, ...], trying: Trying
         raise RecipeError("there is nothing to try on", hint="name files, or a recipe with --recipe")
     wanted = trial.Wanted(trying.sample, limits.workers or cores(), trying.report, trying.as_json)
     if trying.recipe:
-        recipe = Recipe.read(find_recipe(trying.recipe), sets)
+        recipe = read_recipe(trying.recipe, sets)
         readers = trial.readers_of(_recipe(files, "unicode", ())) if files else trial.readers_of(recipe)
     else:
         recipe = _recipe(files, ops, sets)
