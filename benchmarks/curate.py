@@ -6,9 +6,9 @@ files to make one of. Peers are installed into environments of their own under `
 said.
 
 Peers are slow: they get the first ``--sample`` megabytes of the corpus, on which filters take turns and decisions are
-compared; whole processes of ours get the first ``--megabytes`` (0: all). MB are millions of bytes of UTF-8 text.
-Rates are by CPU seconds: inside the process for filters, of whole processes for what reads and writes files. Kernels
-are compiled before, but for the rows that say so.
+compared; whole processes of ours get the first ``--megabytes`` (0: all). MB are millions of bytes of UTF-8 text. Rates
+are by CPU seconds: inside the process for filters, of whole processes for what reads and writes files. Kernels are
+compiled before, but for the rows that say so.
 """
 
 import argparse
@@ -75,11 +75,8 @@ def main() -> None:
         *take(options.corpus, options.scratch, options.sample),
         *take(options.corpus, options.scratch, options.megabytes),
     )
-    print(
-        f"corpus: {corpus.whole_mb:.1f} MB of text, {corpus.sample_mb:.1f} for peers; "
-        f"{os.cpu_count()} cores; Python {sys.version.split()[0]}",
-        flush=True,
-    )
+    print(f"corpus: {corpus.whole_mb:.1f} MB of text, {corpus.sample_mb:.1f} for peers", flush=True)
+    print(f"{os.cpu_count()} cores; Python {sys.version.split()[0]}", flush=True)
     datatrove = environment(options.scratch / "datatrove", DATATROVE)
     juicer = environment(options.scratch / "data-juicer", DATA_JUICER) if options.data_juicer else None
     for name in options.only or tuple(ROWS):
@@ -160,7 +157,7 @@ def minhash(corpus: Corpus, peer: Path | None, folder: Path) -> list[str]:
     if them:
         kept = set(json.loads(ours("minhash", corpus.sample, folder / "sample").out.splitlines()[-1]))
         files = sorted((folder / "them" / "kept").glob("*.jsonl"))
-        theirs = {json.loads(line)["id"] for file in files for line in file.read_text("utf-8").splitlines()}
+        theirs = {json.loads(line)["id"] for file in files for line in file.read_bytes().splitlines()}
         lines.append(f"| MinHash: kept rows | {len(kept)} | {len(theirs)} | {len(kept ^ theirs)} differ |")
     return lines
 

@@ -18,9 +18,10 @@ class Scratch(NamedTuple):
 
     ``keys`` [n] what to number; ``numbers`` [n] the number of each; ``places`` [n] token at which it starts;
     ``slots`` [2^k >= 2n] the hash table (number + 1; 0 free); ``known`` [n] key of each number; ``counts`` [n]
-    how often each number came; ``ends`` [n + 1] code points in the tokens before each; ``characters`` what the
-    n-grams of each size hold. For n-grams that are compared as joined text: ``joined``, the bytes of all tokens, and
-    ``joined_ends`` [n + 1], where each begins there.
+    how often each number came; ``marks`` [2^k >= 4n] what :func:`mark_keys` saw; ``ends`` [n + 1] code points in the
+    tokens before each; ``characters`` what the n-grams of each size hold. For n-grams that are compared as joined text:
+    ``joined``, the bytes of all tokens, ``joined_ends`` [n + 1], where each begins there, and ``starts`` [n], tokens
+    at which one may begin.
     """
 
     keys: Hashes
@@ -29,10 +30,12 @@ class Scratch(NamedTuple):
     slots: Numbers
     known: Hashes
     counts: Numbers
+    marks: Bytes
     ends: Integers
     characters: Integers
     joined: Bytes
     joined_ends: Integers
+    starts: Numbers
 
 
 def make_scratch(room: int, statistics: int = 0, joined: int = 0) -> Scratch:
@@ -44,11 +47,46 @@ def make_scratch(room: int, statistics: int = 0, joined: int = 0) -> Scratch:
         slots=np.empty(max(16, 1 << (2 * room - 1).bit_length()), np.int32),
         known=np.empty(room, np.uint64),
         counts=np.empty(room, np.int32),
+        marks=np.empty(max(64, 1 << (4 * room - 1).bit_length()), np.uint8),
         ends=np.empty(room + 1, np.int64),
         characters=np.empty(statistics, np.int64),
         joined=np.empty(joined + PADDING, np.uint8),
         joined_ends=np.empty(room + 1, np.int64),
+        starts=np.empty(room if joined else 0, np.int32),
     )
+
+
+@inlined
+def mark_keys(scratch: Any, count: Any) -> Any:
+    """Mark the first ``count`` keys, which must be hashes; gives a mask.
+
+    ``marks[key & mask]`` is then 3 or more for all keys that come twice, and for few others.
+    """
+    size = 64
+    while size < 4 * count:
+        size *= 2
+    for slot in range(size):
+        scratch.marks[slot] = 0
+    mask = np.uint64(size - 1)
+    for k in range(count):
+        slot = scratch.keys[k] & mask
+        scratch.marks[slot] = (scratch.marks[slot] << 1) | 1
+    return mask
+
+
+@inlined
+def keep_repeated(scratch: Any, count: Any) -> Any:
+    """Drop most of the first ``count`` keys, and their places, that come but once; gives how many are left.
+
+    None is dropped that comes twice. No jump depends on the keys: it takes a fraction of numbering them.
+    """
+    mask, kept = mark_keys(scratch, count), 0
+    for k in range(count):
+        key = scratch.keys[k]
+        scratch.keys[kept] = key
+        scratch.places[kept] = scratch.places[k]
+        kept += scratch.marks[key & mask] >= 3
+    return kept
 
 
 @inlined

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from lmloop.kernels.hashing import GOLDEN, ROOT_2, ROOT_3, fold, hash_range, load64
 from lmloop.kernels.jit import compiled, inlined
-from lmloop.kernels.numbering import duplicate_grams, make_scratch, number_keys
+from lmloop.kernels.numbering import duplicate_grams, keep_repeated, make_scratch, number_keys
 from lmloop.kernels.peer.joined import join_tokens, joined_duplicates
 from lmloop.kernels.quality import READ_AS_CJK
 from lmloop.kernels.text import Floats, Integers, TextBuffer, count_code_points, read_only, skip_space, trim_space
@@ -195,6 +195,7 @@ def gram_characters(tokens: Any, first: Any, last: Any, sizes: Any, scratch: Any
     for k in range(candidates):
         scratch.keys[k] = fold(fold(tokens.hash[first + k] ^ ROOT_2, GOLDEN) ^ tokens.hash[first + k + 1], ROOT_3)
         scratch.places[k] = k
+    candidates = keep_repeated(scratch, candidates)
     for size in range(2, sizes[-1] + 1):
         if size > 2:
             candidates = pair_neighbours(candidates, scratch)

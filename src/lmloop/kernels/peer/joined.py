@@ -11,7 +11,7 @@ import numpy as np
 
 from lmloop.kernels.hashing import ROOT_2, ROOT_3, fold, hash_range, load64
 from lmloop.kernels.jit import compiled, inlined
-from lmloop.kernels.numbering import PADDING, duplicate_grams, number_keys
+from lmloop.kernels.numbering import PADDING, duplicate_grams, keep_repeated, mark_keys, number_keys
 
 HEAD = 16
 
@@ -34,23 +34,22 @@ def join_tokens(data: Any, start: Any, tokens: Any, first: Any, last: Any, scrat
 @compiled
 def joined_duplicates(joined: Any, count: Any, sizes: Any, scratch: Any, column: Any) -> None:
     """Fill ``scratch.characters`` from a column on with the code points in duplicate n-grams of each size."""
-    ends = scratch.joined_ends
-    for k in range(count):
+    ends, last, kept = scratch.joined_ends, max(count - sizes[0] + 1, 0), 0
+    for k in range(last):
         i = ends[k]
         scratch.keys[k] = fold(load64(joined, i) ^ ROOT_2, load64(joined, i + 8) ^ ROOT_3)
-    number_keys(scratch, count)
-    # A place stays where its beginning comes twice, or where an n-gram of the first size is shorter than that.
-    kept = 0
-    for k in range(count - sizes[0] + 1):
-        again = scratch.counts[scratch.numbers[k]] >= 2
-        scratch.places[kept] = k
-        kept += again or ends[k + sizes[0]] - ends[k] < HEAD
+    mask = mark_keys(scratch, last)
+    for k in range(last):
+        scratch.starts[kept] = k
+        kept += scratch.marks[scratch.keys[k] & mask] >= 3 or ends[k + sizes[0]] - ends[k] < HEAD
     for n in range(len(sizes)):
         size = sizes[n]
-        while kept > 0 and scratch.places[kept - 1] + size > count:
+        while kept > 0 and scratch.starts[kept - 1] + size > count:
             kept -= 1
         for k in range(kept):
-            place = scratch.places[k]
+            place = scratch.starts[k]
             scratch.keys[k] = hash_range(joined, ends[place], ends[place + size])
-        number_keys(scratch, kept)
-        scratch.characters[column + n] = duplicate_grams(size, kept, scratch)
+            scratch.places[k] = place
+        candidates = keep_repeated(scratch, kept)
+        number_keys(scratch, candidates)
+        scratch.characters[column + n] = duplicate_grams(size, candidates, scratch)
