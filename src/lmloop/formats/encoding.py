@@ -24,6 +24,7 @@ LEAST = -10.0
 """The mean log-likelihood of a character beyond ASCII that is still language; noise is below."""
 
 ASCII_COST, CONTROL_COST, REPLACED_COST = -3.4, -12.0, -25.0
+CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 PLAIN_CONTROLS = "\t\n\r\f\x1b"
 
 CANDIDATES: Mapping[str, tuple[str, ...]] = {
@@ -43,7 +44,7 @@ CANDIDATES: Mapping[str, tuple[str, ...]] = {
 FAMILY = {"big5hkscs": "cp950"}
 """Encodings that differ in rare characters only: neither has to lead the other."""
 
-PRIOR = {"cp1252": 6.0}
+PRIOR = {"cp1252": 4.0}
 """By so much an encoding is more usual than the others."""
 
 LANGUAGES = ("simplified", "traditional", "japanese", "korean", "western", "central", "cyrillic", "greek")
@@ -120,10 +121,10 @@ def detect(content: bytes) -> str:
         return marked
     if wide := _by_zeros(content):
         return wide
+    if (b"\x1b$B" in content or b"\x1b$@" in content) and content.isascii():
+        return "iso2022_jp_ext"
     if _is_utf8(content):
         return "utf-8"
-    if b"\x1b$B" in content or b"\x1b$@" in content:
-        return "iso2022_jp_ext"
     scores = sorted(_scores(content), reverse=True)
     best, *others = scores
     if best.mean < LEAST:
@@ -197,7 +198,7 @@ def _is_utf8(content: bytes) -> bool:
     """Say whether a text is UTF-8: all of it, or, with some damage, nearly all that is beyond ASCII."""
     try:
         content.decode("utf-8")
-        return True
+        return len(CONTROLS.findall(content)) * 10 <= len(content)  # else it may be UTF-16 that looks like it
     except UnicodeDecodeError as bad:
         if bad.end >= len(content) and bad.reason == "unexpected end of data" and bad.start > 0:
             return any(byte > 127 for byte in content[: bad.start]) or len(content) > SAMPLE
@@ -208,7 +209,7 @@ def _is_utf8(content: bytes) -> bool:
 
 def _scores(content: bytes) -> Iterator["_Score"]:
     """Score every candidate."""
-    sample = _telling(content)
+    sample = _telling(content) or content[:SAMPLE]
     for name, languages in CANDIDATES.items():
         yield _score(sample, name, languages)
     head = content[: SAMPLE // 4 * 4]

@@ -19,6 +19,7 @@ from lmloop.formats.opening import Broken
 from lmloop.formats.turns import read_turns
 
 EXCERPT = 200
+NO_TEXT = "half a surrogate pair is no text"
 ALL = "*"
 
 
@@ -86,9 +87,14 @@ class Rows:
 
     def rest(self) -> "Iterator[Batch | Reject]":
         """Give the rows that wait, if there are any, and begin the next batch."""
-        if self.texts:
-            yield self._batch()
-            self._begin()
+        try:
+            batch = self._batch()
+        except UnicodeEncodeError:
+            yield from self._surrogates()
+            batch = self._batch()
+        if batch.num_rows:
+            yield batch
+        self._begin()
 
     def add(self, row: dict[str, Any], number: int, place: str, size: int) -> "Iterator[Batch | Reject]":
         """Add a row, which is used up; ``number`` and ``place`` say where in the file it is, ``size`` its bytes."""
@@ -98,6 +104,14 @@ class Rows:
             yield from self.reject(reject)
         elif self.size >= BATCH_BYTES or len(self.texts) >= BATCH_ROWS:
             yield from self.rest()
+
+    def _surrogates(self) -> Iterator[Reject]:
+        """Take out the texts with half a surrogate pair, which are rare: that is why nobody looked before."""
+        columns = (self.ids, self.texts, self.prompts, self.choices, self.answers, self.metas, self.numbers)
+        for place in reversed([place for place, text in enumerate(self.texts) if not _encodable(text)]):
+            yield Reject(f"{self.source.name}:{self.numbers[place]}", "lone surrogate", NO_TEXT)
+            for column in columns:
+                del column[place]  # type: ignore[attr-defined]  # lists of different things
 
     @staticmethod
     def show(row: Any) -> str:
@@ -118,7 +132,7 @@ class Rows:
             name = None if reader.id is None else row.get(reader.id)
             meta = self._meta(row, place)
         except UnicodeEncodeError:
-            return Reject(place, "lone surrogate", "half a surrogate pair is no text")
+            return Reject(place, "lone surrogate", NO_TEXT)
         except LookupError as bad:
             return Reject(place, "no text", str(bad.args[0])[:EXCERPT], self.show(row))
         except (TypeError, ValueError, RecursionError) as bad:
@@ -187,6 +201,14 @@ def excerpt(content: bytes | str) -> str:
     if isinstance(content, str):
         return content[:EXCERPT].encode("utf-8", "backslashreplace").decode()
     return content[:EXCERPT].decode("utf-8", "backslashreplace")
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _turns(value: Any) -> tuple[Turn, ...]:

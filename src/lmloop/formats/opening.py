@@ -15,6 +15,7 @@ from lmloop.core.reader import Source
 from lmloop.core.remote import open_remote
 
 PACKED = (".gz", ".zst", ".bz2", ".xz")
+CHUNK, STEP = 1 << 20, 1 << 15
 FREE_BYTES = 32 << 20
 """So much may be unpacked whatever the ratio."""
 
@@ -54,7 +55,7 @@ def open_plain(source: Source, max_ratio: float) -> BinaryIO:
     raw = open_raw(source)
     if not is_packed(source):
         return raw
-    return io.BufferedReader(_Unpacked(_Counted(raw), source.name.lower(), max_ratio), 1 << 20)
+    return cast(BinaryIO, _Unpacked(_Counted(raw), source.name.lower(), max_ratio))
 
 
 def read_whole(source: Source, most: int, max_ratio: float) -> bytes:
@@ -66,10 +67,12 @@ def read_whole(source: Source, most: int, max_ratio: float) -> bytes:
     if source.size > most and not is_packed(source):
         raise Broken("too large", f"{source.size} bytes")
     with open_plain(source, max_ratio) as stream:
-        content = stream.read(most + 1)
+        content = bytearray()
+        while len(content) <= most and (more := stream.read(min(CHUNK, most + 1 - len(content)))):
+            content += more
     if len(content) > most:
         raise Broken("too large", f"over {most} bytes")
-    return content
+    return bytes(content)
 
 
 class _Counted(io.RawIOBase):
@@ -109,7 +112,8 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         with self._judging():
-            content = self.plain.read(len(buffer))
+            # little at a time: what comes before a break is not lost with what comes behind it
+            content = self.plain.read1(min(len(buffer), STEP))
         self.count += len(content)
         if self.count > FREE_BYTES and self.count > self.max_ratio * max(self.packed.count, 1):
             raise Broken("compression bomb", f"{self.packed.count} bytes unpack to more than {self.count}")
@@ -132,9 +136,20 @@ class _Unpacked(io.RawIOBase):
             raise Broken("truncated" if short else "broken compression", f"after {self.count} bytes: {bad}") from None
 
 
-def _unpack(packed: _Counted, name: str) -> BinaryIO:
+class _Zstandard:
+    """The plain bytes of Zstandard data, one frame or several."""
+
+    def __init__(self, packed: _Counted) -> None:
+        self.stream = pa.CompressedInputStream(packed, "zstd")
+
+    def read1(self, size: int) -> bytes:
+        content: bytes = self.stream.read(size)
+        return content
+
+
+def _unpack(packed: _Counted, name: str) -> Any:
     if name.endswith(".gz"):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=cast(Any, packed)))
+        return gzip.GzipFile(fileobj=cast(Any, packed))
     if name.endswith(".zst"):
-        return cast(BinaryIO, pa.CompressedInputStream(packed, "zstd"))
-    return cast(BinaryIO, bz2.BZ2File(packed) if name.endswith(".bz2") else lzma.LZMAFile(cast(Any, packed)))
+        return _Zstandard(packed)
+    return bz2.BZ2File(packed) if name.endswith(".bz2") else lzma.LZMAFile(cast(Any, packed))
