@@ -111,7 +111,7 @@ class Rows:
         for place in reversed([place for place, text in enumerate(self.texts) if not _encodable(text)]):
             yield Reject(f"{self.source.name}:{self.numbers[place]}", "lone surrogate", NO_TEXT)
             for column in columns:
-                del column[place]  # type: ignore[attr-defined]  # lists of different things
+                del column[place]
 
     @staticmethod
     def show(row: Any) -> str:
