@@ -170,7 +170,7 @@ def test_partitions_grow_with_the_rows_and_are_taken_as_memory_allows() -> None:
     assert partitions(10_000_000, 100) == 1221
     assert partitions(10, 10**9) == 477
     assert partitions(10**12, 100) == 4096
-    assert at_a_time(100, 10**9, 2 << 30) == 24
+    assert at_a_time(100, 10**9, 2 << 30) == 18
     assert at_a_time(100, 10**9, 1) == 1
     assert at_a_time(100, 10**3, 2 << 30) == 100
 

@@ -62,7 +62,7 @@ def test_clusters_as_json_and_as_many_as_asked_for(run: Path, call: Call) -> Non
     ("asked", "said"),
     [
         (["clean", "--clusters", "--op", "exat"], "has no clusters of 'exat'"),
-        (["raw-text", "--clusters"], "has no clusters"),
+        (["raw", "--clusters"], "has no clusters"),
     ],
 )
 def test_where_there_are_none(run: Path, call: Call, asked: list[str], said: str) -> None:

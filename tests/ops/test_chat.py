@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from lmloop.core.batch import from_records, rows
 from lmloop.core.op import Op, Outcome
 from lmloop.core.record import Record, Turn
+from lmloop.ops.chat_exact import ChatExact
 from lmloop.ops.chat_length import ChatLength
 from lmloop.ops.chat_repeats import ChatRepeats
 from lmloop.ops.chat_roles import ChatRoles
@@ -87,3 +88,20 @@ def test_a_second_cleaning_finds_nothing(conversations):
     for before, after in zip(records, rows(once.batch), strict=True):
         assert all(turn.text.strip() for turn in after.prompt)
         assert set(after.prompt) <= set(before.prompt)
+
+
+def test_the_same_conversation_stays_once():
+    records = [
+        chat("u:a", reply="OK"),
+        chat("u:b", reply="OK"),
+        chat("u:a", reply="OK"),
+        chat("u:A!", reply="no"),
+        Record("OK"),
+    ]
+    assert len(judge(ChatExact(), *records).texts) == 4
+    assert len(judge(ChatExact(loose=True), *records).texts) == 4
+    assert judge(ChatExact(loose=True, prompt_only=True), *records).reasons == {"same-conversation": 2}
+
+
+def test_where_a_turn_ends_makes_a_difference():
+    assert len(judge(ChatExact(), chat("u:a", "a:b"), chat("u:ab"), chat("a:a", "u:b")).texts) == 3

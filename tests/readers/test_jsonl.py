@@ -44,5 +44,5 @@ def test_each_bad_line_is_rejected_with_its_place_and_the_next_is_read(tmp_path)
 @given(st.lists(st.binary(max_size=40) | st.text().map(lambda t: json.dumps({"text": t}).encode())))
 def test_anything_gives_a_record_or_a_reject_for_each_line(tmp_path_factory, lines):
     folder = tmp_path_factory.getbasetemp()
-    found = read(lines, folder)
+    found = read(lines, folder, encoding="utf-8")
     assert len(found) == sum(bool(line.strip()) for line in b"\n".join(lines).split(b"\n"))

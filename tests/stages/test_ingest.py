@@ -4,6 +4,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from lmloop import run
+from lmloop.formats import fields
 from lmloop.stages import ingest
 
 
@@ -44,7 +45,7 @@ def test_shards_follow_the_setting_and_ids_do_not_hang_on_them(tmp_path, monkeyp
 def test_one_large_file_is_cut_into_shards(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ingest, "SHARD_BYTES", 5000)
-    monkeypatch.setattr(ingest, "BATCH_BYTES", 1000)
+    monkeypatch.setattr(fields, "BATCH_BYTES", 1000)
     lines = [json.dumps({"text": f"{n} " + "x" * 500}) for n in range(40)]
     (tmp_path / "big.jsonl").write_text("\n".join(lines))
     done = run(recipe(reader={"use": "jsonl", "files": ["big.jsonl"]}), home=tmp_path / "runs", workers=1)["raw"]

@@ -38,7 +38,7 @@ def from_records(records: Iterable[Record]) -> Batch:
         columns["prompt"].append([{"role": t.role, "text": t.text} for t in record.prompt])
         columns["choices"].append(list(record.choices))
         columns["answer"].append(record.answer)
-        columns["meta"].append(_json(record.meta))
+        columns["meta"].append(meta_json(record.meta))
     return pa.RecordBatch.from_pydict(columns, schema=SCHEMA)
 
 
@@ -98,12 +98,18 @@ def with_text(batch: Batch, texts: "pa.Array | Sequence[str]") -> Batch:
     return batch.set_column(SCHEMA.get_field_index("text"), SCHEMA.field("text"), array)
 
 
+def with_ids(batch: Batch, ids: "pa.Array") -> Batch:
+    """Replace the names of a batch's rows."""
+    return batch.set_column(SCHEMA.get_field_index("id"), SCHEMA.field("id"), ids)
+
+
 def meta_values(batch: Batch, key: str) -> list[Any]:
     """Read one key of every row's meta; None where it is missing."""
     return [json.loads(text).get(key) if text else None for text in batch.column("meta").to_pylist()]
 
 
-def _json(meta: Mapping[str, Any]) -> str:
+def meta_json(meta: Mapping[str, Any]) -> str:
+    """Write a row's meta as the column holds it: one JSON object, and nothing for an empty one."""
     if not meta:
         return ""
     text = json.dumps(dict(meta), ensure_ascii=False, separators=(",", ":"))

@@ -21,13 +21,13 @@ from lmloop.core.errors import DataError
 
 RECORDS = (".jsonl", ".json", ".csv", ".parquet")
 
-_BESIDE: ContextVar[Path | None] = ContextVar("beside", default=None)
+_BESIDE: ContextVar[tuple[Path, ...]] = ContextVar("beside", default=())
 
 
 @contextmanager
-def beside(folder: Path) -> Iterator[None]:
-    """While open, relative names are looked up in this folder: that of the recipe being read."""
-    token = _BESIDE.set(folder.resolve())
+def beside(*folders: Path) -> Iterator[None]:
+    """While open, relative names are looked up in these folders, in order: that of the recipe being read, above all."""
+    token = _BESIDE.set(tuple(folder.resolve() for folder in folders))
     try:
         yield
     finally:
@@ -37,7 +37,10 @@ def beside(folder: Path) -> Iterator[None]:
 def resolve(name: str) -> Path:
     """Find the place of a name: relative to the recipe being read, or to the folder that one is in."""
     path = Path(name)
-    return path if path.is_absolute() else (_BESIDE.get() or Path.cwd()) / path
+    if path.is_absolute():
+        return path
+    places = [folder / path for folder in _BESIDE.get() or (Path.cwd(),)]
+    return next((place for place in places if place.exists()), places[0])
 
 
 class OutsideFile(str):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from errno import ENOSPC
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, TypeAlias
 
 from lmloop.core.errors import DataError, LmloopError, StepError, disk_full
@@ -169,6 +170,8 @@ class Store:
             known = self._new_digests.get(name) or self._old_digests().get(name)
             if known and known[0] == stamp:
                 return known[1]
+            if not S_ISREG(found.st_mode):  # opening a pipe would wait for somebody to write to it
+                return "unreadable"
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
         except (OSError, ValueError):

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lmloop.kernels.hashing import GOLDEN, fold, hash_range, spread
+from lmloop.kernels.hashing import GOLDEN, ROOT_3, fold, hash_range, load64, spread
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.overlap import Units, power_of, roll, same_gram
 from lmloop.kernels.text import Hashes, Integers, TextBuffer, read_only
@@ -110,10 +110,10 @@ def met_before(context: TextBuffer, n: int, words: bool, all_copies: bool) -> tu
     first = np.zeros(len(context.offsets), np.int64)
     _count_windows(context, n, words, first)
     windows, most = int(first[-1]), int(np.diff(context.offsets).max(initial=0))
-    bounds, starts = np.empty((2, windows), np.int64), np.empty(most + 2, np.int64)
+    bounds, units = np.empty((2, windows), np.int64), (np.empty(most + 2, np.int64), np.empty(most + 2, np.uint64))
     slots = np.full(1 << (2 * windows + 15).bit_length(), -1, np.int64)
     seen = np.zeros(windows, np.bool_)
-    _meet(context, (n, words, all_copies), first, (starts, bounds, slots), seen)
+    _meet(context, (n, words, all_copies), first, (*units, bounds, slots), seen)
     return seen, first
 
 
@@ -302,40 +302,62 @@ def _count_windows(context: Any, n: Any, words: Any, first: Any) -> None:
 @compiled
 def _meet(context: Any, how: Any, first: Any, space: Any, seen: Any) -> None:
     n, words, all_copies = how
-    starts, bounds, slots = space
-    data, mask = context.data, np.uint64(len(slots) - 1)
+    starts, hashes, bounds, slots = space
+    data, mask, power = context.data, np.uint64(len(slots) - 1), power_of(n)
     for k in range(len(first) - 1):
-        begin, end = context.offsets[k], context.offsets[k + 1]
-        units = 1
-        starts[0] = begin
-        for i in range(begin + 1, end):
-            if starts_unit(data, i, words):
-                starts[units] = i
-                units += 1
-        starts[units] = end + words
-        for window in range(first[k], first[k + 1]):
-            left, right = starts[window - first[k]], starts[window - first[k] + n] - words
-            bounds[0, window], bounds[1, window] = left, right
-            probe = hash_range(data, left, right) & mask
-            while slots[probe] >= 0 and not same_bytes(data, bounds, slots[probe], window):
-                probe = (probe + np.uint64(1)) & mask
-            if slots[probe] < 0:
-                slots[probe] = window
-            else:
+        units = cut_context(context, k, words, starts, hashes)
+        state, match = np.uint64(0), np.int64(-1)
+        for unit in range(units):
+            state = state * ROOT_3 + hashes[unit] - (hashes[unit - n] * power if unit >= n else np.uint64(0))
+            if unit < n - 1:
+                continue
+            window = first[k] + unit - n + 1
+            bounds[0, window], bounds[1, window] = starts[unit - n + 1], starts[unit + 1] - words
+            after = match + 1  # stands where the window before stood, if that context goes on
+            if match < 0 or bounds[0, after] >= bounds[1, match] or not same_bytes(data, bounds, after, window):
+                probe = fold(state ^ GOLDEN, GOLDEN) & mask
+                while slots[probe] >= 0 and not same_bytes(data, bounds, slots[probe], window):
+                    probe = (probe + np.uint64(1)) & mask
+                after = slots[probe]
+                if after < 0:
+                    slots[probe] = window
+            match = after
+            if match >= 0:
                 seen[window] = True
                 if all_copies:
-                    seen[slots[probe]] = True
+                    seen[match] = True
+
+
+@inlined
+def cut_context(context: Any, k: Any, words: Any, starts: Any, hashes: Any) -> Any:
+    """Write where the units of a context begin, and where one behind the last would, with hashes; gives how many."""
+    begin, end, units = context.offsets[k], context.offsets[k + 1], 0
+    starts[0] = begin
+    for i in range(begin + 1, end + 1):
+        if i == end or starts_unit(context.data, i, words):
+            stop = i if i == end else i - words  # a separator is no part of a unit
+            hashes[units] = hash_range(context.data, starts[units], stop)
+            units += 1
+            starts[units] = i
+    starts[units] = end + words
+    return units
 
 
 @inlined
 def same_bytes(data: Any, bounds: Any, one: Any, other: Any) -> Any:
     """Compare two windows byte for byte."""
-    size = bounds[1, one] - bounds[0, one]
+    a, b, size = bounds[0, one], bounds[0, other], bounds[1, one] - bounds[0, one]
     if size != bounds[1, other] - bounds[0, other]:
         return False
-    for i in range(size):  # noqa: SIM110  (numba knows no all over a generator)
-        if data[bounds[0, one] + i] != data[bounds[0, other] + i]:
+    i = 0
+    while i + 8 <= size:
+        if load64(data, a + i) != load64(data, b + i):
             return False
+        i += 8
+    while i < size:
+        if data[a + i] != data[b + i]:
+            return False
+        i += 1
     return True
 
 

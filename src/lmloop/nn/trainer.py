@@ -98,6 +98,7 @@ class Trainer:
         Raises:
             StepError: it went back over and over again, and it did not help.
         """
+        torch.manual_seed(self.training.seed)
         computing = self._resume(start)
         watch = watch if self.ranks.first else _Blind()
         run = self.wrapped

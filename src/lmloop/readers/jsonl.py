@@ -1,64 +1,36 @@
-"""JSON Lines: one object a line."""
+"""JSON Lines, and JSON files that hold a list or objects."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from lmloop.core.files import expand
-from lmloop.core.reader import Reader, Reject, Source
-from lmloop.core.record import Record, Turn
+from lmloop.core.batch import Batch
+from lmloop.core.reader import Reject, Source
+from lmloop.formats.fields import RowReader, Rows
+from lmloop.formats.json_rows import FORMATS, can_be_cut, json_rows
+from lmloop.formats.lines import cut_lines
 
 
-class Jsonl(Reader):
+class Jsonl(RowReader):
     """Read JSON Lines: each line is an object with a text, or a record as lmloop writes them.
 
-    ``files`` are names, folders or patterns, relative to the recipe. ``text`` names the field that holds the
-    text; the fields named in ``meta`` are kept beside it. A line that is no JSON object, lacks the field or is
-    longer than ``max_mb`` megabytes is rejected, and the next one is read.
+    A line that is no JSON object, lacks the text or is longer than ``max_mb`` megabytes is rejected, and the next one
+    is read. A ``.json`` file may hold a list of objects, or objects one behind the other. A large plain file of lines
+    is cut into pieces, which are read side by side.
     """
 
-    files: list[str]
-    text: str = "text"
-    meta: list[str] = []
-    max_mb: float = 64.0
+    formats: ClassVar[tuple[str, ...]] = FORMATS
 
-    def sources(self, base: Path) -> Iterator[Source]:
-        """List the files that the names and patterns stand for."""
-        return expand(self.files, base, [".jsonl", ".ndjson"])
+    def cut(self, source: Source, size: int) -> Iterator[Source]:
+        """Cut a large plain file of lines into pieces that end with a line."""
+        if can_be_cut(self, source):
+            yield from cut_lines(source, size)
+        else:
+            yield source
 
-    def read(self, source: Source) -> Iterator[Record | Reject]:
-        """Give a record, or the reason why there is none, for each line that is not blank."""
-        most = int(self.max_mb * 1e6)
-        with source.path.open("rb") as lines:
-            number = 0
-            while line := lines.readline(most + 1):
-                number += 1
-                place = f"{source.name}:{number}"
-                if len(line) > most:
-                    while line and not line.endswith(b"\n"):
-                        line = lines.readline(1 << 20)
-                    yield Reject(place, "line too long", f"over {most} bytes")
-                elif line.strip():
-                    yield self._parse(line, place)
-
-    def _parse(self, line: bytes, place: str) -> Record | Reject:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as bad:
-            return Reject(place, "not JSON", str(bad)[:200])
-        if not isinstance(row, dict):
-            return Reject(place, "not an object", type(row).__name__)
-        if not isinstance(row.get(self.text), str):
-            return Reject(place, "no text", f"no field {self.text!r} that holds text")
-        kept = {name: row[name] for name in self.meta if name in row}
-        try:
-            return _record(row, row[self.text], {**kept, "source": place})
-        except (KeyError, TypeError, ValueError) as bad:
-            return Reject(place, "not a record", f"{type(bad).__name__}: {bad}")
-
-
-def _record(row: dict[str, Any], text: str, meta: dict[str, Any]) -> Record:
-    turns = tuple(Turn(str(turn["role"]), str(turn["text"])) for turn in row.get("prompt") or ())
-    choices = tuple(str(choice) for choice in row.get("choices") or ())
-    return Record(text=text, prompt=turns, choices=choices, answer=row.get("answer"), meta=meta)
+    def batches(self, source: Source, made: Rows) -> "Iterator[Batch | Reject]":
+        """Give the objects of a file."""
+        for value, number, size in json_rows(self, source):
+            if isinstance(value, Reject):
+                yield from made.reject(value)
+            else:
+                yield from made.add(value, number, f"{source.name}:{number}", size)

@@ -1,38 +1,44 @@
-"""Text files, one document a file."""
+"""Text and Markdown files, one document a file."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import ClassVar
 
-from lmloop.core.files import expand
-from lmloop.core.reader import Reader, Reject, Source
+from lmloop.core.reader import Reject, Source
 from lmloop.core.record import Record
+from lmloop.formats.base import TextFileReader, document, odd_encoding
+
+ENDINGS = (
+    ".txt",
+    ".text",
+    ".md",
+    ".markdown",
+    ".mdx",
+    ".rst",
+    ".adoc",
+    ".asciidoc",
+    ".org",
+    ".tex",
+    ".textile",
+    ".wiki",
+)
 
 
-class Text(Reader):
-    """Read whole text files: one file, one document.
+class Text(TextFileReader):
+    """Read whole text files: one file, one document. A compressed one (.gz, .zst, .bz2, .xz) is unpacked.
 
-    ``files`` are names, folders or patterns (``notes/**/*.md``), relative to the recipe; a folder means all
-    of its files with one of the ``endings``. A file larger than ``max_mb`` megabytes, or that is not valid in
-    ``encoding``, is rejected.
+    ``endings`` are the endings to look for in a folder. A file larger than ``max_mb`` megabytes is rejected, and so is
+    one whose encoding is not clear.
     """
 
-    files: list[str]
-    endings: list[str] = [".txt", ".md", ".rst"]
-    encoding: str = "utf-8"
-    max_mb: float = 64.0
+    formats: ClassVar[tuple[str, ...]] = ENDINGS
 
-    def sources(self, base: Path) -> Iterator[Source]:
-        """List the files that the names and patterns stand for."""
-        return expand(self.files, base, self.endings)
+    endings: list[str] = list(ENDINGS)
 
-    def read(self, source: Source) -> Iterator[Record | Reject]:
+    def looked_for(self) -> list[str]:
+        """List the endings of the files to look for in a folder."""
+        return self.packed(self.endings)
+
+    def items(self, source: Source) -> Iterator[Record | Reject]:
         """Give the file's text as one record."""
-        if source.size > self.max_mb * 1e6:
-            yield Reject(source.name, "too large", f"{source.size} bytes")
-            return
-        try:
-            text = source.path.read_bytes().decode(self.encoding)
-        except UnicodeDecodeError as bad:
-            yield Reject(source.name, "encoding", str(bad))
-            return
-        yield Record(text=text, meta={"source": source.name})
+        found = self.decoded(self.whole(source))
+        yield document(found.text, source, odd_encoding(found))

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TextIO, cast
+
+import pyarrow.compute as pc
 
 from lmloop.core.batch import Batch, from_records
 from lmloop.core.card import WORK
+from lmloop.core.draft import draft
 from lmloop.core.engine.blame import blaming
 from lmloop.core.engine.engines import open_pool
 from lmloop.core.engine.pool import Result
@@ -18,13 +21,13 @@ from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
 from lmloop.core.part import build
 from lmloop.core.reader import AnyReader, Reader, Reject, Source
-from lmloop.core.record import Record
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.report import blocks
 
 SOURCES, REJECTS = "sources.jsonl", "rejects.jsonl"
 UNREADABLE = "unreadable"
-BATCH_BYTES, BATCH_ROWS = 2 << 20, 2048
+KIND = r'"kind":"(?P<kind>[^"]+)"'
+MOST_BARS, SHOWN = 20, 200
 SHARD_BYTES = 64 << 20
 """A shard holds about so much text at most: a worker may have all that one shard drops in memory."""
 
@@ -44,13 +47,21 @@ class ReadTask:
         """The shard's number."""
         return f"{self.number:05d}"
 
+    @property
+    def rejects(self) -> Path:
+        """Where what could not be read is put down until all is done."""
+        return self.out / WORK / "rejects" / f"{self.name}.jsonl"
+
 
 class Ingest(Step):
     """Read files into records.
 
-    The files are grouped, in order, into shards of about ``shard_mb`` megabytes of input, which workers read
-    side by side. What cannot be read is listed with its reason in ``rejects.jsonl``; it never stops the rest.
+    The files are put together, in order, and large ones cut, to shards of about ``shard_mb`` megabytes of input, which
+    workers read side by side. What cannot be read is listed with its reason in ``rejects.jsonl``; it never stops the
+    rest.
     """
+
+    version: ClassVar[int] = 2
 
     makes: ClassVar[Kind] = "records"
 
@@ -67,7 +78,7 @@ class Ingest(Step):
         total, count, size = hashlib.blake2b(digest_size=16), 0, 0
         unreadable: list[str] = []
         for source in self.reader.sources(base):
-            found = digest(source.path)
+            found = source.refused or source.stamp or digest(source.path)
             total.update(f"{source.name}\0{found}\n".encode("utf-8", "surrogateescape"))
             count, size = count + 1, size + source.size
             if found == "unreadable":
@@ -89,20 +100,22 @@ class Ingest(Step):
             results = pool.each("read", read_sources, tasks, out / WORK / "done")
         prune(out / DATA, {name for result in results for name in result["shards"]})
         total = _total(results)
-        rejects = _gather_rejects(out, results)
-        _check_unreadable(rejects, context.outside)
-        blocks.write(out / BLOCKS, _blocks(sources, total, rejects))
+        shown = _gather_rejects(out, tasks)
+        _check_unreadable(results, context.outside)
+        blocks.write(out / BLOCKS, _blocks(sources, total, shown))
         return {"files": len(sources), **{name: total[name] for name in ("records", "bytes", "rejects")}}
 
     def _groups(self, sources: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
+        """Put small files together, and cut large ones, to tasks of about the same size."""
         group: list[Source] = []
         size = 0.0
         for source in sources:
-            group.append(source)
-            size += source.size
-            if size >= self.shard_mb * 1e6:
-                yield tuple(group)
-                group, size = [], 0.0
+            for piece in self.reader.cut(source, int(self.shard_mb * 1e6)):
+                group.append(piece)
+                size += piece.size
+                if size >= self.shard_mb * 1e6:
+                    yield tuple(group)
+                    group, size = [], 0.0
         if group:
             yield tuple(group)
 
@@ -110,23 +123,67 @@ class Ingest(Step):
 def read_sources(task: ReadTask) -> Result:
     """Read some files into one shard, or into several where they hold much."""
     reader = cast(Reader, build("readers", task.reader))
-    counts: Counter[str] = Counter()
-    kinds: Counter[str] = Counter()
-    rejects: list[Reject] = []
-    batches = _batches(_counted(_records(reader, task.sources, rejects), counts, kinds))
-    shards: list[Path] = []
-    more = True
-    while more:
-        shards.append(task.out / DATA / f"{task.name}-{len(shards):03d}.parquet")
-        with ShardWriter(shards[-1]) as shard:
-            more = _fill(shard, batches)
+    task.rejects.parent.mkdir(parents=True, exist_ok=True)
+    with draft(task.rejects) as place, place.open("w", encoding="utf-8") as aside:
+        tally = _Tally(aside)
+        batches = _batches(reader, task.sources, tally)
+        shards: list[Path] = []
+        more = True
+        while more:
+            shards.append(task.out / DATA / f"{task.name}-{len(shards):03d}.parquet")
+            with ShardWriter(shards[-1]) as shard:
+                more = _fill(shard, batches)
     return {
-        **counts,
-        "files": shards,
+        "files": [*shards, task.rejects],
         "shards": [shard.name for shard in shards],
-        "kinds": dict(kinds),
-        "rejects": [asdict(reject) for reject in rejects],
+        "records": tally.records,
+        "bytes": tally.bytes,
+        "kinds": dict(tally.kinds),
+        "reasons": dict(tally.reasons),
+        "unreadable": tally.unreadable,
     }
+
+
+class _Tally:
+    """What came of a task's files; rejects are written down at once."""
+
+    def __init__(self, aside: TextIO) -> None:
+        self.aside = aside
+        self.records = self.bytes = 0
+        self.kinds: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.unreadable: list[tuple[str, str]] = []
+
+    def reject(self, reject: Reject) -> None:
+        self.reasons[reject.reason] += 1
+        if reject.reason == UNREADABLE:
+            self.unreadable.append((reject.source, reject.detail))
+        self.aside.write(json.dumps(asdict(reject)) + "\n")
+
+    def batch(self, batch: Batch, source: Source) -> None:
+        self.records += batch.num_rows
+        self.bytes += text_bytes(batch)
+        ending = Path(source.name).suffix.lower()
+        for row in pc.value_counts(pc.struct_field(pc.extract_regex(batch.column("meta"), KIND), "kind")).to_pylist():
+            self.kinds[row["values"] or ending] += row["counts"]
+
+
+def _batches(reader: Reader, sources: Sequence[Source], tally: _Tally) -> Iterator[Batch]:
+    """Stream the batches of some files; put aside what is broken."""
+    for source in sources:
+        if source.refused:
+            tally.reject(Reject(source.name, source.refused))
+            continue
+        try:
+            with blaming(f"reader {reader.name()!r}", source.name):
+                for item in reader.read_batches(source):
+                    if isinstance(item, Reject):
+                        tally.reject(item)
+                    else:
+                        tally.batch(item, source)
+                        yield item
+        except OSError as bad:
+            tally.reject(Reject(source.name, UNREADABLE, bad.strerror or str(bad)))
 
 
 def _fill(shard: ShardWriter, batches: Iterator[Batch]) -> bool:
@@ -141,78 +198,15 @@ def _fill(shard: ShardWriter, batches: Iterator[Batch]) -> bool:
     return False
 
 
-def _batches(records: Iterator[Record]) -> Iterator[Batch]:
-    """Put records together to batches of at most some megabytes and some thousand rows."""
-    waiting: list[Record] = []
-    size = 0
-    for record in records:
-        waiting.append(record)
-        size += len(record.text)
-        if size >= BATCH_BYTES or len(waiting) >= BATCH_ROWS:
-            yield from_records(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield from_records(waiting)
-
-
-def _counted(records: Iterator[Record], counts: Counter[str], kinds: Counter[str]) -> Iterator[Record]:
-    for record in records:
-        counts.update(records=1, bytes=len(record.text.encode()))
-        kinds[str(record.meta.get("kind") or _ending(record))] += 1
-        yield record
-
-
-def _ending(record: Record) -> str:
-    """Give the ending of the file that a record is from: ".jsonl" for the place "rows.jsonl:17"."""
-    return Path(str(record.meta.get("source", ""))).suffix.partition(":")[0]
-
-
-def _records(reader: Reader, sources: Sequence[Source], rejects: list[Reject]) -> Iterator[Record]:
-    """Stream the records of some files, each named by its place; put aside what is broken."""
-    for source in sources:
-        number = 0
-        try:
-            for item in _read(reader, source):
-                if isinstance(item, Reject):
-                    rejects.append(item)
-                elif not _encodable(item):
-                    rejects.append(Reject(source.name, "lone surrogate", f"record {number}"))
-                else:
-                    yield _named(item, source, number)
-                    number += 1
-        except OSError as bad:
-            rejects.append(Reject(source.name, UNREADABLE, bad.strerror or str(bad)))
-
-
-def _read(reader: Reader, source: Source) -> Iterator[Record | Reject]:
-    with blaming(f"reader {reader.name()!r}", source.name):
-        yield from reader.read(source)
-
-
-def _check_unreadable(rejects: Sequence[Reject], outside: Any) -> None:
+def _check_unreadable(results: Sequence[Result], outside: Any) -> None:
     """See that what could not be read was known to be so: the key says which files are in the result."""
     known = set((outside or {}).get("unreadable", ()))
-    lost = [reject for reject in rejects if reject.reason == UNREADABLE and reject.source not in known]
+    lost = [pair for result in results for pair in result["unreadable"] if pair[0] not in known]
     if outside is not None and lost:
         raise DataError(
-            f"{lost[0].source} could be read when the run was planned, and now cannot: {lost[0].detail}",
+            f"{lost[0][0]} could be read when the run was planned, and now cannot: {lost[0][1]}",
             hint="run it again: a file that stays so is listed among the rejects",
         )
-
-
-def _encodable(record: Record) -> bool:
-    try:
-        for text in (record.text, *record.choices, *(turn.text for turn in record.prompt)):
-            text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _named(record: Record, source: Source, number: int) -> Record:
-    """Name a record by where it stands, so that two copies of a text are two rows."""
-    place = hashlib.blake2b(f"{source.name}\0{number}".encode("utf-8", "surrogateescape"), digest_size=8)
-    return Record(record.text, record.prompt, record.choices, record.answer, record.meta, id=place.hexdigest())
 
 
 def _write_sources(path: Path, sources: Sequence[Source]) -> None:
@@ -223,38 +217,57 @@ def _write_sources(path: Path, sources: Sequence[Source]) -> None:
 
 def _total(results: Sequence[Result]) -> dict[str, Any]:
     kinds: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     for result in results:
         kinds.update(result["kinds"])
+        reasons.update(result["reasons"])
     return {
-        "records": sum(result.get("records", 0) for result in results),
-        "bytes": sum(result.get("bytes", 0) for result in results),
-        "rejects": sum(len(result["rejects"]) for result in results),
+        "records": sum(result["records"] for result in results),
+        "bytes": sum(result["bytes"] for result in results),
+        "rejects": reasons.total(),
         "kinds": dict(kinds.most_common()),
+        "reasons": dict(reasons.most_common()),
     }
 
 
-def _gather_rejects(out: Path, results: Sequence[Result]) -> list[Reject]:
-    rejects = [Reject(**row) for result in results for row in result["rejects"]]
-    if rejects:
-        lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejects)
-        (out / REJECTS).write_text(lines, encoding="utf-8")
-    return rejects
+def _gather_rejects(out: Path, tasks: Sequence[ReadTask]) -> list[Reject]:
+    """Put the rejects of all tasks into one file, in order; give the first few of them."""
+    shown: list[Reject] = []
+    with draft(out / REJECTS) as place:
+        with place.open("w", encoding="utf-8") as whole:
+            for task in tasks:
+                with task.rejects.open(encoding="utf-8") as lines:
+                    for line in lines:
+                        whole.write(line)
+                        if len(shown) < SHOWN:
+                            shown.append(Reject(**json.loads(line)))
+        empty = not place.stat().st_size
+    if empty:
+        (out / REJECTS).unlink()
+    return shown
 
 
-def _blocks(sources: Sequence[Source], total: Mapping[str, Any], rejects: Sequence[Reject]) -> list[blocks.Block]:
+def _blocks(sources: Sequence[Source], total: Mapping[str, Any], shown: Sequence[Reject]) -> list[blocks.Block]:
     figures = (
         blocks.Figure("files", len(sources)),
         blocks.Figure("documents", total["records"]),
         blocks.Figure("text", total["bytes"], "B"),
-        blocks.Figure("rejects", len(rejects), caption="files or places that could not be read"),
+        blocks.Figure("rejects", total["rejects"], caption="files or places that could not be read"),
     )
     found: list[blocks.Block] = [blocks.Numbers("What was read", figures)]
-    if total["kinds"]:
-        kinds = tuple(kind or "other" for kind in total["kinds"])
-        counts = blocks.Series("documents", tuple(total["kinds"].values()))
-        found.append(blocks.Bars("Documents by kind", kinds, (counts,)))
-    if rejects:
-        rows = tuple((reject.source, reject.reason, reject.detail) for reject in rejects[:200])
-        note = f"{len(rejects)} in all; every one is in {REJECTS}"
+    found += _bars("Documents by kind", "documents", total["kinds"])
+    found += _bars("Rejects by reason", "rejects", total["reasons"])
+    if shown:
+        rows = tuple((reject.source, reject.reason, reject.detail) for reject in shown)
+        note = f"{total['rejects']} in all; every one is in {REJECTS}"
         found.append(blocks.Table("Rejects", ("source", "reason", "detail"), rows, note=note))
     return found
+
+
+def _bars(title: str, what: str, counts: Mapping[str, int]) -> list[blocks.Block]:
+    """Draw counts, the largest first; the many small ones together."""
+    largest = dict(list(counts.items())[:MOST_BARS])
+    if rest := sum(counts.values()) - sum(largest.values()):
+        largest["all others"] = rest
+    names = tuple(name or "no ending" for name in largest)
+    return [blocks.Bars(title, names, (blocks.Series(what, tuple(largest.values())),))] if largest else []

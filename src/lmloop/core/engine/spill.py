@@ -21,10 +21,10 @@ MOST_PARTITIONS = 4096
 RUN_BYTES = 64 << 20
 """So much of a shard's keyed rows is cut at a time."""
 
-WORKER_BYTES = 200 << 20
+WORKER_BYTES = 240 << 20
 """What a worker takes before it reads a single row: the interpreter, Arrow, compiled kernels."""
 
-COPIES = 8
+COPIES = 10
 """How many times over a part's keyed rows are in memory while it is sorted and looked at."""
 
 

@@ -10,7 +10,7 @@ import click
 from lmloop.core.errors import RecipeError
 from lmloop.faces.inputs import ingest_steps
 from lmloop.faces.options import LIMITS, Limits
-from lmloop.faces.recipes import find_recipe
+from lmloop.faces.recipes import read_recipe
 from lmloop.faces.verb import Verb, bundled
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Trying:
         "lmloop curate notes/ -o corpus/",
         'lmloop curate notes/*.txt rows.jsonl -o corpus/ --ops "unicode,exact"',
         'lmloop curate notes/ -o corpus/ --ops "unicode,length" --set length.min_characters=5',
-        "lmloop curate rows.jsonl -o corpus/ --set raw-jsonl.reader.text=content",
+        "lmloop curate rows.jsonl -o corpus/ --set jsonl.text=content",
         "lmloop curate --dry-run notes/              # what each op would drop, and where thresholds could lie",
         "lmloop curate --dry-run --recipe mine.toml --sample 2000 --report trial.html",
     ),
@@ -46,7 +46,7 @@ class Trying:
 @click.argument("files", nargs=-1)
 @click.option("-o", "--out", "home", type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--ops", default=OPS, show_default=True, help="The ops, in order: names or ./my_op.py files.")
-@click.option("--set", "sets", multiple=True, metavar="OP.SETTING=VALUE", help="Set a setting of an op or a step.")
+@click.option("--set", "sets", multiple=True, metavar="NAME.SETTING=VALUE", help="Set what an op, reader or step has.")
 @bundled(
     "trying",
     Trying,
@@ -64,10 +64,11 @@ class Trying:
 def verb(
     files: tuple[str, ...], home: Path | None, ops: str, sets: tuple[str, ...], trying: Trying, limits: Limits
 ) -> None:
-    """Clean text files: read them, run ops over them, and draw a report.
+    """Clean files of any format: read them, run ops over them, and draw a report.
 
-    FILES are text (.txt, .md, .rst) or JSON Lines (.jsonl, .ndjson) files, or folders of them. It is a recipe of
-    one step for each format (raw-text, raw-jsonl), and the steps clean and report; what is done is kept.
+    FILES are files, folders, patterns or URLs (s3://bucket/*.jsonl.gz): text, JSON Lines, tables, web pages and
+    archives, PDF, books, code. Each is read by the reader for its ending; what none knows is counted and listed. It is
+    a recipe of the steps raw, clean and report; what is done is kept.
     """
     from lmloop.faces.cli.run import carry_out
 
@@ -81,7 +82,6 @@ def verb(
 
 
 def _try(files: tuple[str, ...], ops: str, sets: tuple[str, ...], trying: Trying, limits: Limits) -> None:
-    from lmloop.core.recipe import Recipe
     from lmloop.core.run import cores
     from lmloop.faces import trial
 
@@ -89,7 +89,7 @@ def _try(files: tuple[str, ...], ops: str, sets: tuple[str, ...], trying: Trying
         raise RecipeError("there is nothing to try on", hint="name files, or a recipe with --recipe")
     wanted = trial.Wanted(trying.sample, limits.workers or cores(), trying.report, trying.as_json)
     if trying.recipe:
-        recipe = Recipe.read(find_recipe(trying.recipe), sets)
+        recipe = read_recipe(trying.recipe, sets)
         readers = trial.readers_of(_recipe(files, "unicode", ())) if files else trial.readers_of(recipe)
     else:
         recipe = _recipe(files, ops, sets)
@@ -99,15 +99,17 @@ def _try(files: tuple[str, ...], ops: str, sets: tuple[str, ...], trying: Trying
 
 def _recipe(files: tuple[str, ...], ops: str, sets: Sequence[str]) -> "Recipe":
     """Make the recipe that files and ops stand for."""
-    from lmloop.core.listing import names
+    from lmloop.core.listing import own_names
     from lmloop.core.recipe import Recipe
 
     used = [name.strip() for name in ops.split(",") if name.strip()]
     if not used:
         raise RecipeError("no ops are given", hint=f"the default is --ops {OPS}")
-    raws = ingest_steps(files)
-    steps = [*raws, {"id": "clean", "use": "curate", "from": [raw["id"] for raw in raws], "ops": used}]
-    if "report" in names("stages"):
-        steps.append({"id": "report", "use": "report", "from": ["clean"]})
-    placed = [f"clean.ops.{item}" if item.partition(".")[0] in used else item for item in sets]
+    steps = [
+        *ingest_steps(files),
+        {"id": "clean", "use": "curate", "from": ["raw"], "ops": used},
+        {"id": "report", "use": "report", "from": ["clean"]},
+    ]
+    places = {**dict.fromkeys(own_names("readers"), "raw.reader.settings."), **dict.fromkeys(used, "clean.ops.")}
+    placed = [places.get(item.partition(".")[0], "") + item for item in sets]
     return Recipe.check({"name": "curate", "step": steps}, Path.cwd(), sets=placed)

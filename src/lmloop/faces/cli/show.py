@@ -109,7 +109,8 @@ def verb(run: str, home: Path, rows: int | None, dropped: bool, which: Which, as
 def _choice(which: Which) -> "Choice":
     from lmloop.core.dropped import Choice
 
-    return Choice(**{**asdict(which), "count": which.count or None})
+    asked = {name: value for name, value in asdict(which).items() if name != "clusters"}
+    return Choice(**{**asked, "count": which.count or None})
 
 
 def _show(folder: Path, card: "Card") -> None:

@@ -2,7 +2,8 @@
 
 Each draw is a weight for each run. The weighted Huber objective of every draw is brought down together by iteratively
 reweighted Gauss-Newton steps (Huber's own algorithm, with Marquardt's damping), from the optimum of the whole table:
-several times as fast as one L-BFGS-B after another, to the same optimum (``benchmarks/scale.py``).
+start for start several times as fast as one L-BFGS-B after another, to the same optimum
+(``benchmarks/scale.py``).
 """
 
 import numpy as np

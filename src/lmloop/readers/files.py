@@ -1,0 +1,89 @@
+"""Files of all formats: each is read by the reader that knows the ending of its name."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self, cast
+
+from pydantic import model_validator
+
+from lmloop.core.batch import Batch
+from lmloop.core.files import expand
+from lmloop.core.listing import own_names
+from lmloop.core.part import build, find
+from lmloop.core.reader import Reader, Reject, Source
+from lmloop.core.record import Record
+from lmloop.formats.opening import unpacked_name
+
+
+class Files(Reader):
+    """Read a mixed tree: text, tables, pages, books, archives and code, each with the reader for its ending.
+
+    ``files`` are names, folders, patterns or URLs; a folder means all that is in it. ``settings`` holds settings of
+    readers by their names: ``settings = { jsonl = { text = "content" } }``. A file that no reader knows is rejected,
+    and so is what no reader may enter: a link to a folder, a pipe, a folder of version control.
+    """
+
+    files: list[str]
+    settings: dict[str, dict[str, Any]] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in self.settings:
+            _reader(name, self)
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """Give what tells its results from another's: the settings and versions of all readers are part of it."""
+        readers = {name: _reader(name, self).identity() for name in sorted(set(_by_ending().values()))}
+        return {**super().identity(), "readers": readers}
+
+    def sources(self, base: Path) -> Iterator[Source]:
+        """List all files; those that no reader knows say so."""
+        for source in expand(self.files, base, None):
+            if source.refused or _reader_name(source):
+                yield source
+            else:
+                ending = Path(unpacked_name(source.name)).suffix or "no ending"
+                yield Source(source.path, source.name, source.size, source.url, source.stamp, f"no reader for {ending}")
+
+    def cut(self, source: Source, size: int) -> Iterator[Source]:
+        """Cut a file as its reader does."""
+        name = _reader_name(source)
+        yield from _reader(name, self).cut(source, size) if name and not source.refused else (source,)
+
+    def read(self, source: Source) -> Iterator[Record | Reject]:
+        """Give the records of one file, read by the reader that knows it."""
+        name = _reader_name(source)
+        if source.refused or not name:
+            yield Reject(source.name, source.refused or "no reader")
+        else:
+            yield from _reader(name, self).read(source)
+
+    def read_batches(self, source: Source) -> "Iterator[Batch | Reject]":
+        """Give the records of one file as batches."""
+        name = _reader_name(source)
+        if source.refused or not name:
+            yield Reject(source.name, source.refused or "no reader")
+        else:
+            yield from _reader(name, self).read_batches(source)
+
+
+@lru_cache(maxsize=1)
+def _by_ending() -> dict[str, str]:
+    """Map each ending that a reader claims to the reader's name."""
+    found: dict[str, str] = {}
+    for name in own_names("readers"):
+        if name != Files.name():
+            found.update(dict.fromkeys(getattr(find("readers", name), "formats", ()), name))
+    return found
+
+
+def _reader_name(source: Source) -> str:
+    name = Path(unpacked_name(source.name)).name.lower()
+    known = _by_ending()
+    return known.get(Path(name).suffix, "") or known.get(name, "")
+
+
+def _reader(name: str, files: Files) -> Reader:
+    return cast(Reader, build("readers", {"use": name, "files": files.files, **files.settings.get(name, {})}))
