@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from lmloop.core.engine import chain, shards
 from lmloop.core.engine.chain import run_chain
 from lmloop.core.engine.pool import Pool
 from lmloop.core.engine.shards import DATA, ShardWriter, list_shards, read_shard
-from lmloop.core.engine.spill import partitions, read_partition, write_spill
+from lmloop.core.engine.spill import RowTable, at_a_time, partitions, read_partitions, write_spill, write_tables
 from lmloop.core.errors import DataError, StepError
 from lmloop.core.op import DROP_REASON, Filter, Op, Verdict
 from lmloop.core.part import build
@@ -147,23 +148,44 @@ def test_what_an_unfinished_run_lost_is_made_again(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in (out / "data").iterdir()} == before
 
 
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=60), st.integers(1, 9))
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=60), st.integers(1, 9), st.integers(1, 9))
 def test_spilled_rows_come_back_each_once_and_keys_stay_together(
-    tmp_path_factory: pytest.TempPathFactory, keys: list[int], count: int
+    tmp_path_factory: pytest.TempPathFactory, keys: list[int], count: int, step: int
 ) -> None:
     folder = tmp_path_factory.mktemp("spill")
     table = pa.table({"key": pa.array(keys, pa.uint64()), "row": pa.array(range(len(keys)), pa.uint64())})
-    write_spill(folder / "a", [table.slice(0, 20)], count)
-    write_spill(folder / "b", [table.slice(20), table.slice(0, 0)], count)
-    parts = [read_partition([folder / "a", folder / "b"], number) for number in range(count)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lmloop.core.engine.spill.RUN_BYTES", 64)
+        size = write_spill(folder / "a", [table.slice(0, 20), table.slice(0, 0), table.slice(20, 5)], count)
+    size += write_spill(folder / "b", [table.slice(25), table.slice(0, 0)], count)
+    assert size == table.nbytes
+    spills = [folder / "a", folder / "b"]
+    parts = [read_partitions(spills, n, min(n + step, count), count) for n in range(0, count, step)]
     back = [tuple(row.values()) for part in parts for row in part.to_pylist()]
     assert back == sorted(zip(keys, range(len(keys)), strict=True))
 
 
-def test_partitions_grow_with_the_rows() -> None:
+def test_partitions_grow_with_the_rows_and_are_taken_as_memory_allows() -> None:
     assert partitions(0, 100) == 1
-    assert partitions(10_000_000, 100) == 30
+    assert partitions(10_000_000, 100) == 1221
+    assert partitions(10, 10**9) == 477
     assert partitions(10**12, 100) == 4096
+    assert at_a_time(100, 10**9, 2 << 30) == 18
+    assert at_a_time(100, 10**9, 1) == 1
+    assert at_a_time(100, 10**3, 2 << 30) == 100
+
+
+@given(st.lists(st.lists(st.integers(0, 99), max_size=9), min_size=1, max_size=4), st.integers(0, 99))
+def test_rows_between_two_numbers_are_read(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[list[int]], first: int
+) -> None:
+    rows = sorted(row for part in parts for row in part)
+    sizes = np.cumsum([0, *map(len, parts)])
+    tables = [pa.table({"row": pa.array(rows[a:b], pa.uint64())}) for a, b in pairwise(sizes)]
+    path = tmp_path_factory.mktemp("rows") / "rows.arrow"
+    assert write_tables(path, tables) == len(rows)
+    found = RowTable(path).between(first, first + 30).column("row").to_pylist()
+    assert found == [row for row in rows if first <= row < first + 30]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".arrow"])

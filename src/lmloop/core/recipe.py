@@ -38,8 +38,8 @@ class Recipe:
     folder: Path
 
     @classmethod
-    def read(cls, path: Path | str, sets: Sequence[str] = ()) -> "Recipe":
-        """Read and check a recipe file.
+    def read(cls, path: Path | str, sets: Sequence[str] = (), folder: Path | None = None) -> "Recipe":
+        """Read and check a recipe file; relative paths in it start at ``folder``, and else where the file lies.
 
         ``sets`` are overrides like ``seed=3`` or ``clean.ops=["unicode"]``: a step's name, a setting and a
         TOML value (a bare word is taken as text).
@@ -48,7 +48,7 @@ class Recipe:
             RecipeError: the file, a name, a setting or a wire is wrong.
         """
         path = Path(path)
-        return cls.check(_load(path, ()), path.parent, default_name=path.stem, sets=sets)
+        return cls.check(_load(path, ()), folder or path.parent, path.stem, sets, path.parent)
 
     @classmethod
     def check(
@@ -57,10 +57,12 @@ class Recipe:
         folder: Path | None = None,
         default_name: str = "recipe",
         sets: Sequence[str] = (),
+        second: Path | None = None,
     ) -> "Recipe":
         """Check a recipe given as a dictionary of the same form as the file.
 
-        A setting of a part in a list is set by the part's name: ``clean.ops.minhash.bands=20``.
+        A setting of a part in a list is set by the part's name: ``clean.ops.minhash.bands=20``. What a part reads, and
+        is not in ``folder``, is looked for in the ``second`` folder.
 
         Raises:
             RecipeError: a name, a setting or a wire is wrong.
@@ -70,7 +72,7 @@ class Recipe:
         doc = _apply(deepcopy(dict(doc)), sets)
         _check_top(doc)
         done: dict[str, Wired] = {}
-        with beside(folder):
+        with beside(folder, second or folder):
             for row in doc.get("step", []):
                 wired = _wire(row, done)
                 done[wired.id] = wired

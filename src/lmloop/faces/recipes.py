@@ -1,8 +1,13 @@
 """Recipes by name: those that come with lmloop."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lmloop.core.errors import RecipeError, closest
+
+if TYPE_CHECKING:
+    from lmloop.core.recipe import Recipe
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PLACES = (PACKAGE / "recipes", PACKAGE.parents[1] / "recipes")
@@ -31,6 +36,18 @@ def find_recipe(name: str) -> Path:
     here = [found.as_posix() for found in sorted(path.parent.glob("*.toml"))]
     hint = closest(name, [*ours, *here]) or 'a recipe is a TOML file with [[step]] tables; "lmloop curate" needs none'
     raise RecipeError(f"there is no recipe {name!r}", hint=hint)
+
+
+def read_recipe(name: str, sets: Sequence[str] = ()) -> "Recipe":
+    """Read and check a recipe; in one that comes with lmloop, relative paths start at the current folder.
+
+    Raises:
+        RecipeError: there is none, or it is wrong.
+    """
+    from lmloop.core.recipe import Recipe
+
+    path = find_recipe(name)
+    return Recipe.read(path, sets, Path.cwd() if path in shipped().values() else None)
 
 
 def first_words(path: Path) -> str:

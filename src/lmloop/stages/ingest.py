@@ -14,7 +14,8 @@ from lmloop.core.batch import Batch, from_records
 from lmloop.core.card import WORK
 from lmloop.core.draft import draft
 from lmloop.core.engine.blame import blaming
-from lmloop.core.engine.pool import Pool, Result
+from lmloop.core.engine.engines import open_pool
+from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import DATA, ShardWriter, prune
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
@@ -95,7 +96,7 @@ class Ingest(Step):
             ReadTask(number, sum(source.size for source in group), self.reader.spec(), group, out)
             for number, group in enumerate(self._groups(sources))
         ]
-        with Pool(context.workers, context.progress) as pool:
+        with open_pool(context) as pool:
             results = pool.each("read", read_sources, tasks, out / WORK / "done")
         prune(out / DATA, {name for result in results for name in result["shards"]})
         total = _total(results)

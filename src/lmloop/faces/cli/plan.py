@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmloop.faces.options import HOME, JSON, RECIPE, SETS
-from lmloop.faces.recipes import find_recipe
+from lmloop.faces.recipes import read_recipe
 from lmloop.faces.terminal import columns, console, line, paragraph, print_json
 from lmloop.faces.verb import Verb
 
@@ -39,9 +39,7 @@ def verb(recipe: str, sets: tuple[str, ...], home: Path, as_json: bool) -> None:
     A step is kept where nothing that it is made of has changed: its settings, the seed, the content of the
     files it reads, and the same of all steps before it.
     """
-    from lmloop.core.recipe import Recipe
-
-    checked = Recipe.read(find_recipe(recipe), sets)
+    checked = read_recipe(recipe, sets)
     steps = _plan(checked, home)
     if as_json:
         print_json([_row(step) for step in steps])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lmloop.faces.options import HOME, LIMITS, RECIPE, SETS, Limits
-from lmloop.faces.recipes import find_recipe
+from lmloop.faces.recipes import read_recipe
 from lmloop.faces.verb import Verb
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ def verb(recipe: str, sets: tuple[str, ...], home: Path, limits: Limits, until: 
     RECIPE is a TOML file, or the name of a recipe that comes with lmloop. Stop it at any moment: running it again
     goes on from there, and gives the same bytes for any number of workers.
     """
-    from lmloop.core.recipe import Recipe
-
-    checked = Recipe.read(find_recipe(recipe), sets)
+    checked = read_recipe(recipe, sets)
     carry_out(checked.upto(until) if until else checked, home, limits, summary)
 
 
@@ -53,7 +51,7 @@ def carry_out(recipe: "Recipe", home: Path, limits: Limits, summary: bool) -> No
     from lmloop.faces.told import Teller
 
     told = progress.Silent() if limits.quiet else progress.default()
-    context = Context(recipe.seed, limits.workers or cores(), limits.memory, recipe.folder, told)
+    context = Context(recipe.seed, limits.workers or cores(), limits.memory, limits.engine, recipe.folder, told)
     teller = Teller(recipe, told)
     for done in steps(recipe, home, context):
         teller.tell(done)
