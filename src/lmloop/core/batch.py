@@ -27,19 +27,29 @@ SCHEMA = pa.schema(
 )
 
 STATS = "stats."
+_NOTHING = {kind: pa.array([], kind.value_type) for kind in (SCHEMA.field("prompt").type, SCHEMA.field("choices").type)}
 
 
 def from_records(records: Iterable[Record]) -> Batch:
     """Put rows into columns."""
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
-    for record in records:
-        columns["id"].append(record.id)
-        columns["text"].append(record.text)
-        columns["prompt"].append([{"role": t.role, "text": t.text} for t in record.prompt])
-        columns["choices"].append(list(record.choices))
-        columns["answer"].append(record.answer)
-        columns["meta"].append(meta_json(record.meta))
-    return pa.RecordBatch.from_pydict(columns, schema=SCHEMA)
+    found = list(records)
+    ids, texts, metas = zip(*((r.id, r.text, meta_json(r.meta)) for r in found), strict=True) if found else ((), (), ())
+    prompts, choices, answers = no_turns(len(found))
+    if any(r.prompt or r.choices for r in found):
+        turns = [[{"role": t.role, "text": t.text} for t in r.prompt] for r in found]
+        prompts = pa.array(turns, SCHEMA.field("prompt").type)
+        choices = pa.array([list(r.choices) for r in found], SCHEMA.field("choices").type)
+        answers = pa.array([r.answer for r in found], pa.int32())
+    names, said, about = (pa.array(column, pa.string()) for column in (ids, texts, metas))
+    return pa.RecordBatch.from_arrays([names, said, prompts, choices, answers, about], schema=SCHEMA)
+
+
+def no_turns(count: int) -> "tuple[pa.Array, pa.Array, pa.Array]":
+    """Give the columns prompt, choices and answer of documents, which have none."""
+    offsets = pa.py_buffer(bytes(4 * (count + 1)))
+    kinds = (SCHEMA.field("prompt").type, SCHEMA.field("choices").type)
+    empty = (pa.Array.from_buffers(kind, count, [None, offsets], children=[_NOTHING[kind]]) for kind in kinds)
+    return *empty, pa.nulls(count, pa.int32())
 
 
 def from_texts(texts: Iterable[str]) -> Batch:

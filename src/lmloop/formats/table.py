@@ -8,7 +8,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lmloop.core.batch import SCHEMA, Batch
+from lmloop.core.batch import SCHEMA, Batch, no_turns
 from lmloop.core.op import text_bytes
 from lmloop.core.reader import BATCH_ROWS, Reject, Source
 from lmloop.core.row_names import row_names
@@ -59,13 +59,8 @@ def _columns(reader: TableReader, source: Source, part: Any, first: int) -> "Ite
     kept = [name for name in part.schema.names if name != reader.text and (reader.meta == [ALL] or name in reader.meta)]
     metas = _metas(part.select(kept), [f"{source.name}:{number + 1}" for number in numbers.tolist()])
     count = part.num_rows
-    none = pa.nulls(count, pa.int32())
-    empty = np.zeros(count + 1, np.int32)
-    turns, choices = (
-        pa.ListArray.from_arrays(empty, pa.array([], kind.type.value_type)) for kind in (SCHEMA[2], SCHEMA[3])
-    )
     texts = _text_column(part.column(reader.text))
-    columns = [row_names(source.name, numbers.tolist()), texts, turns, choices, none, pa.array(metas, pa.string())]
+    columns = [row_names(source.name, numbers.tolist()), texts, *no_turns(count), pa.array(metas, pa.string())]
     batch = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
     if count and text_bytes(batch) >= 0:
         yield batch
