@@ -107,7 +107,7 @@ class Spoilt(Barrier):
         return pa.table({"row": rows[~first]})
 
     def settle(self, found):
-        return found.sort_by("row")
+        return [pa.concat_tables(found).sort_by("row")]
 
     def judge(self, batch, numbers, decisions):
         return Verdict(np.isin(numbers, decisions.column("row").to_numpy()).astype(np.uint8))
@@ -120,7 +120,11 @@ BARRIER_FAULTS = {
         "first[:] = np.arange(len(keys)) % 2 == 0",
         "other decisions",
     ),
-    "it decides without order": ('found.sort_by("row")', "found", "order its decisions by row"),
+    "it decides without order": (
+        'pa.concat_tables(found).sort_by("row")',
+        "pa.concat_tables(found)",
+        "order its decisions by row",
+    ),
     "it judges by place": ("np.isin(numbers,", "np.isin(np.arange(len(numbers), dtype=np.uint64),", "other decisions"),
 }
 

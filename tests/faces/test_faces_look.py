@@ -1,6 +1,7 @@
 """The verbs that only look: plan, show, why, diff, list."""
 
 import json
+import shutil
 from pathlib import Path
 
 from verb_project import Call
@@ -85,9 +86,40 @@ def test_show_says_which_reasons_there_are(project: Path, call: Call) -> None:
     assert "hint: did you mean 'duplicate'?" in result.stderr
 
 
-def test_show_tells_when_texts_are_not_kept(project: Path, call: Call) -> None:
+def test_show_looks_up_a_text_that_is_not_kept(project: Path, call: Call) -> None:
     assert call("run", "mine.toml", "--set", "clean.dropped=none", "--workers", "1").exit_code == 0
+    text = call("show", "clean", "--dropped").stdout
+    assert "the text as it was before this step" in text
+    assert "Too short." in text
+    for raw in project.glob("runs/raw-*"):
+        shutil.rmtree(raw)
     assert "the text is not kept" in call("show", "clean", "--dropped").stdout
+
+
+def test_show_dropped_says_which_number_decided(project: Path, call: Call) -> None:
+    assert "characters 10 < 12" in call("show", "clean", "--dropped", "--op", "length").stdout
+    rows = [json.loads(line) for line in call("show", "clean", "--dropped", "-n", "0", "--json").stdout.splitlines()]
+    judged = {row["meta"]["source"]: (row["drop.statistic"], row["drop.value"], row["drop.bound"]) for row in rows}
+    assert judged == {"notes/c.txt": (None, None, None), "notes/d.txt": ("characters", 10.0, 12.0)}
+
+
+def test_show_dropped_chosen_and_ordered(project: Path, call: Call) -> None:
+    def sources(*options: str) -> list[str]:
+        result = call("show", "clean", "--dropped", "--json", *options)
+        assert result.exit_code == 0, result.output
+        return [json.loads(line)["meta"]["source"] for line in result.stdout.splitlines()]
+
+    assert sources("--near-threshold", "0.2") == ["notes/d.txt"]
+    assert sources("--near-threshold", "--limit", "5") == []
+    assert sources("--grep", "[Ss]hort") == ["notes/d.txt"]
+    assert sources("--source", "c.txt") == sources("--source", "notes/c*") == ["notes/c.txt"]
+    assert sources("--sort", "characters") == ["notes/d.txt", "notes/c.txt"]
+    assert sources("--sort", "-length.characters") == ["notes/c.txt", "notes/d.txt"]
+
+
+def test_show_dropped_says_what_it_does_not_know(project: Path, call: Call) -> None:
+    assert "did you mean 'characters'?" in call("show", "clean", "--dropped", "--sort", "character").stderr
+    assert "is no regular expression" in call("show", "clean", "--dropped", "--grep", "(").stderr
 
 
 def test_show_rows_of_what_has_none(project: Path, call: Call) -> None:

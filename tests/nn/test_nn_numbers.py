@@ -1,6 +1,7 @@
 """Schedules, the guard and the optimizers."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ def test_wsd_warms_up_holds_and_decays_to_its_floor():
     factors = [schedule.factor(step) for step in range(100)]
     assert factors[0] == 0.1
     assert factors[9:60] == [1.0] * 51
-    assert all(a > b for a, b in zip(factors[60:], factors[61:], strict=False))
+    assert all(a > b for a, b in pairwise(factors[60:]))
     assert factors[-1] == pytest.approx(0.1)
     assert schedule.decay_start == 60
 

@@ -12,7 +12,7 @@ from lmloop.ops.unicode import Unicode
     [
         ("e\u0301", "é"),
         ("a\r\nb\rc\u2028d\x85e", "a\nb\nc\nd\ne"),
-        ("\ufeffx\x00y\x1b[0m", "xy[0m"),
+        ("\ufeffx\x00y\x1b[0m z\x1b", "xy z"),
         ("tab\tstays\n", "tab\tstays\n"),
         ("全角，ＡＢＣ", "全角，ＡＢＣ"),
     ],

@@ -8,6 +8,7 @@ from lmloop.report.blocks import (
     Cluster,
     Clusters,
     Curve,
+    Drops,
     Example,
     Examples,
     Figure,
@@ -15,18 +16,24 @@ from lmloop.report.blocks import (
     Histogram,
     Line,
     Lineage,
+    Lost,
+    Matrix,
     Member,
     Node,
     Numbers,
     Passage,
+    Reason,
     Series,
+    Slice,
     Span,
+    Split,
     Stage,
     Table,
     Text,
     Threshold,
     kind_of,
 )
+from lmloop.report.packed import pack
 from lmloop.report.page import Section
 
 HOSTILE = "</script><script>alert(1)</script>\"' onload=x {{ 7*7 }} \x00\x1b[31m \ud800 [bold]&amp;"
@@ -48,6 +55,10 @@ HISTOGRAM = Histogram(
     x_log=True,
     unit="B",
     thresholds=(Threshold(10, "least"), Threshold(100, "most"), Threshold(1e9, "out of sight")),
+    splits=(
+        Split("source", (Slice("网页/", ((5, 7, 1), (0, 7, 0)), 0.4), Slice(HOSTILE, ((0, 0, 0), (0, 0, 0))))),
+        Split("language", ()),
+    ),
 )
 BARS = Bars("Bars", tuple("abcdefghijklmnop"), (Series("", (*range(15), None)),), "rows")
 CURVE = Curve(
@@ -62,6 +73,27 @@ CURVE = Curve(
     y_log=True,
 )
 TABLE = Table("Table", ("word", "count", "share", "ok"), (("中国", 12345, 0.25, True), ("x", None, 1e-9, False)))
+MATRIX = Matrix(
+    "Matrix",
+    ("length", "语言"),
+    (Lost("网页/", 100, 60, (40, 0), ("short 39\nlong 1", "")), Lost(HOSTILE, 0, 0, (0, 0))),
+)
+PACKED = {
+    "id": ["r1", "r2"],
+    "source": [[HOSTILE.encode("utf-8", "replace").decode(), "b"], [0, 1]],
+    "language": [[""], [0, 0]],
+    "detail": [["copy of a"], [0, 0]],
+    "value": [0.25, None],
+    "text": {"0": "一行又一行</data>"},
+    "spans": {"0": [[0, 2]]},
+}
+DROPS = Drops(
+    "Drops",
+    (
+        Reason("length", HOSTILE, 20, 2, pack(PACKED), "characters", 12.0, True),
+        Reason("exact", "duplicate", 2, 2, pack(PACKED)),
+    ),
+)
 EXAMPLES = Examples(
     "Examples",
     (
@@ -95,6 +127,8 @@ EVERY: tuple[Block, ...] = (
     BARS,
     CURVE,
     TABLE,
+    MATRIX,
+    DROPS,
     EXAMPLES,
     CLUSTERS,
     LINEAGE,
@@ -108,6 +142,8 @@ EMPTY: tuple[Block, ...] = (
     Bars("", (), ()),
     Curve("", ()),
     Table("", (), ()),
+    Matrix("", (), ()),
+    Drops("", ()),
     Examples("", ()),
     Clusters("", ()),
     Lineage("", ()),

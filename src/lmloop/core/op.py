@@ -2,7 +2,8 @@
 
 * :class:`Map` changes rows and keeps their number.
 * :class:`Filter` judges rows one batch at a time and gives a reason for each that goes.
-* :class:`Barrier` must see the whole corpus (deduplication): an engine runs its phases.
+* :class:`Barrier` must see the whole corpus (deduplication): an engine runs its phases; a :class:`DoubleBarrier`
+  looks at what it found once more.
 * :class:`Split` makes several rows of one and drops none (chunking).
 
 A filter or a barrier may also rewrite what it keeps (C4's rules drop lines and documents alike); it says so
@@ -13,7 +14,7 @@ An op works alone, too: call it with a list of strings, a batch or an Arrow tabl
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, TypeAlias
 
@@ -29,6 +30,9 @@ from lmloop.core.part import Part, build
 DROP_OP, DROP_REASON = "drop.op", "drop.reason"
 
 Codes: TypeAlias = npt.NDArray[np.uint8]
+Numbers: TypeAlias = npt.NDArray[np.uint64]
+
+KEY_ORDER = [("key", "ascending"), ("row", "ascending")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +134,17 @@ class Barrier(Op):
     """An op that must see every row before it can judge one.
 
     An engine calls, in this order: :meth:`map` on each batch; then, with the rows of all batches
-    brought together by key, :meth:`reduce` on each part of the key space; :meth:`settle` once on all
+    brought together by key, :meth:`reduce` on each part of the key space; :meth:`settle` once over all
     that was found; and :meth:`judge` on each batch again. A row is known by its number, a uint64 that is
     the same in both passes; numbers rise in the order of the corpus, so "the first" is well defined
-    for any number of workers.
+    for any number of workers. Into how many parts the key space is cut must not matter.
     """
 
     reasons: ClassVar[tuple[str, ...]]
     rewrites: ClassVar[bool] = False
-    spill_bytes: ClassVar[int] = 32
-    """About how many bytes :meth:`map` gives for one row: how finely the key space must be cut."""
 
     @abstractmethod
-    def map(self, batch: Batch, numbers: npt.NDArray[np.uint64]) -> pa.Table:
+    def map(self, batch: Batch, numbers: Numbers) -> pa.Table:
         """Key the rows: a table with the columns ``key`` (uint64), ``row`` (uint64) and what reduce needs."""
 
     @abstractmethod
@@ -150,19 +152,55 @@ class Barrier(Op):
         """Look at all rows of some keys, ordered by key and row; give what was found."""
 
     @abstractmethod
-    def settle(self, found: pa.Table) -> pa.Table:
-        """Turn all that was found into decisions: a table ordered by its column ``row``."""
+    def settle(self, found: Iterable[pa.Table]) -> Iterable[pa.Table]:
+        """Turn all that was found into decisions: tables that, one after another, are ordered by their column ``row``.
+
+        ``found`` has a table for each part of the key space, read as one comes to it; it can be gone over again.
+        """
 
     @abstractmethod
-    def judge(self, batch: Batch, numbers: npt.NDArray[np.uint64], decisions: pa.Table) -> Verdict:
+    def judge(self, batch: Batch, numbers: Numbers, decisions: pa.Table) -> Verdict:
         """Judge a batch by the decisions about its rows."""
 
     def apply(self, batch: Batch) -> Outcome:
         """Run all phases in memory over one batch."""
         numbers = np.arange(batch.num_rows, dtype=np.uint64)
-        keyed = self.map(batch, numbers).sort_by([("key", "ascending"), ("row", "ascending")])
-        decisions = self.settle(self.reduce(keyed))
-        return divide(batch, self.judge(batch, numbers, decisions), self)
+        return divide(batch, self.judge(batch, numbers, self._decide(batch, numbers)), self)
+
+    def _decide(self, batch: Batch, numbers: Numbers) -> pa.Table:
+        keyed = self.map(batch, numbers).sort_by(KEY_ORDER)
+        return pa.concat_tables(self.settle([self.reduce(keyed)]))
+
+
+class DoubleBarrier(Barrier):
+    """A barrier whose first decisions are only about where to look: candidates that must be made sure of.
+
+    After :meth:`settle` an engine calls :meth:`map_again` on each batch with its candidates, and with the rows it
+    gives brought together by key, :meth:`reduce_again` and :meth:`settle_again`; these are the decisions for ``judge``.
+    """
+
+    def makes_sure(self) -> bool:
+        """Say whether candidates are looked at again; a setting may leave it out."""
+        return True
+
+    @abstractmethod
+    def map_again(self, batch: Batch, numbers: Numbers, candidates: pa.Table) -> pa.Table:
+        """Key what it takes to be sure of the candidates: a table with the columns ``key``, ``row`` and others."""
+
+    @abstractmethod
+    def reduce_again(self, keyed: pa.Table) -> pa.Table:
+        """Look at all rows of some keys, ordered by key and row; give what is sure."""
+
+    @abstractmethod
+    def settle_again(self, found: Iterable[pa.Table]) -> Iterable[pa.Table]:
+        """Turn all that is sure into decisions, as :meth:`settle` does."""
+
+    def _decide(self, batch: Batch, numbers: Numbers) -> pa.Table:
+        candidates = super()._decide(batch, numbers)
+        if not self.makes_sure():
+            return candidates
+        keyed = self.map_again(batch, numbers, candidates).sort_by(KEY_ORDER)
+        return pa.concat_tables(self.settle_again([self.reduce_again(keyed)]))
 
 
 def divide(batch: Batch, verdict: Verdict, op: "Filter | Barrier") -> Outcome:

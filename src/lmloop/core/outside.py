@@ -16,7 +16,10 @@ from typing import Any
 
 from pydantic_core import core_schema
 
+from lmloop.core.card import CARD
 from lmloop.core.errors import DataError
+
+RECORDS = (".jsonl", ".json", ".csv", ".parquet")
 
 _BESIDE: ContextVar[Path | None] = ContextVar("beside", default=None)
 
@@ -98,6 +101,59 @@ class OutsideFile(str):
                 yield from csv.reader(file)
             else:
                 yield from file.read().replace("\r\n", "\n").split("\n\n")
+
+
+class OutsideRecords(OutsideFile):
+    """The name of a file of records, of a folder with such files in it or below, or of a finished run of records."""
+
+    @classmethod
+    def found(cls, name: str) -> "OutsideRecords":
+        """Find what a recipe means; raises a ValueError where there is none."""
+        path = resolve(name)
+        if not path.exists():
+            raise ValueError(f"there is no file or folder {path}")
+        here = cls(path)
+        if path.is_dir() and not here.files():
+            raise ValueError(f"there are no records in {path}: no {', '.join(RECORDS)} file")
+        return here
+
+    def files(self) -> list[Path]:
+        """List the files of records: all, or of a run those of its data."""
+        if self.path.is_file():
+            return [self.path]
+        if (self.path / CARD).is_file():
+            return sorted((self.path / "data").glob("*.parquet"))
+        return sorted(path for path in self.path.rglob("*") if path.name.removesuffix(".gz").endswith(RECORDS))
+
+    def identity(self) -> dict[str, str]:
+        """Tell it from another: its name and a digest of what it holds."""
+        if self.path.is_file():
+            return super().identity()
+        digest = _digest()
+        for path in self.files():
+            digest.update(f"{path.relative_to(self.path).as_posix()}\0".encode())
+            digest.update(OutsideFile(path).identity()["digest"].encode())
+        return {"folder": self.path.name, "digest": digest.hexdigest()}
+
+    def labelled(self) -> Iterator[tuple[str, list[str]]]:
+        """Read all records: where each comes from (``gsm8k/test.jsonl:12``), and its texts.
+
+        Raises:
+            DataError: a file is not what its name says.
+        """
+        run = (self.path / CARD).is_file()
+        for path in self.files():
+            place = path.name if path == self.path else f"{self.path.name}/{path.relative_to(self.path).as_posix()}"
+            for number, texts in enumerate(_run_texts(path) if run else OutsideFile(path).records()):
+                yield f"{place}:{number}", texts
+
+
+def _run_texts(path: Path) -> Iterator[list[str]]:
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(path).iter_batches(1024, columns=["text", "prompt", "choices"]):
+        for row in batch.to_pylist():
+            yield _texts([row["text"] or "", row["choices"], [turn["text"] for turn in row["prompt"] or ()]])
 
 
 def _texts(value: Any) -> list[str]:

@@ -204,6 +204,9 @@ def _check_wire(name: str, step: Step, wire: str, done: Mapping[str, Wired]) -> 
     kind: Kind
     if wire.startswith("log:") and len(wire) > 4:
         kind = "log"
+        if step.logs and wire[4:] not in step.logs:
+            hint = closest(wire, (f"log:{event}" for event in step.logs))
+            raise RecipeError(f"step {name!r} cannot read events of the kind {wire[4:]!r}", hint=hint)
     elif wire in done:
         kind = done[wire].step.makes
     else:

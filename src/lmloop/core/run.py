@@ -2,24 +2,32 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack, get_args
 
 from filelock import FileLock, Timeout
 
 from lmloop.core.card import Card, damage
-from lmloop.core.errors import DataError, told
+from lmloop.core.errors import DataError, RecipeError, closest, told
 from lmloop.core.lineage import finished
 from lmloop.core.making import Making, move_aside
 from lmloop.core.plan import Planned, plan
 from lmloop.core.progress import Progress, Silent
 from lmloop.core.recipe import Recipe
-from lmloop.core.step import Artifact, Context
+from lmloop.core.step import Artifact, Context, EngineName
 from lmloop.core.store import Store
 
 STORE = "lmloop.db"
 HOME = Path("runs")
+
+
+class Limits(TypedDict, total=False):
+    """What a run may use: worker processes (all cores by default), bytes of memory for all of them, and the engine."""
+
+    workers: int | None
+    memory: int
+    engine: EngineName
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +53,12 @@ def run(
     recipe: "Recipe | Path | str | Mapping[str, Any]",
     home: Path | str = HOME,
     sets: Sequence[str] = (),
-    workers: int | None = None,
-    memory: int = 2 << 30,
     progress: Progress | None = None,
+    **limits: Unpack[Limits],
 ) -> dict[str, Run]:
     """Carry out a recipe (an object, a file or a dictionary) and give each step's run by its id.
 
-    ``workers`` defaults to the number of cores; ``memory`` is in bytes. Neither changes the results.
+    ``limits`` say what it may use; none of them changes the results.
 
     Raises:
         LmloopError: what is wrong with the recipe, an input or the machine.
@@ -60,7 +67,11 @@ def run(
         recipe = Recipe.check(recipe, sets=sets)
     elif not isinstance(recipe, Recipe):
         recipe = Recipe.read(recipe, sets)
-    context = Context(recipe.seed, workers or cores(), memory, recipe.folder, progress or Silent())
+    if limits.get("engine", "local") not in get_args(EngineName):
+        hint = closest(str(limits["engine"]), get_args(EngineName))
+        raise RecipeError(f"there is no engine {limits['engine']!r}", hint=hint)
+    limits = {**limits, "workers": limits.get("workers") or cores()}
+    context = Context(recipe.seed, base=recipe.folder, progress=progress or Silent(), **limits)  # type: ignore[arg-type]
     return {done.card.id: done for done in carry_out(recipe, Path(home), context)}
 
 
@@ -76,6 +87,8 @@ def carry_out(recipe: Recipe, home: Path, context: Context) -> Iterator[Run]:
         LmloopError: what is wrong with an input or the machine.
     """
     made: dict[str, Artifact] = {}
+    if context.engine == "ray":  # its workers start in folders of their own
+        home, context = home.absolute(), replace(context, base=context.base.absolute())
     with Store(home / STORE) as store:
         adopt(home, store)
         for planned in plan(recipe, home, store):

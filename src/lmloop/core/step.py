@@ -10,6 +10,7 @@ from lmloop.core.part import Part
 from lmloop.core.progress import Progress, Silent
 
 Kind: TypeAlias = Literal["records", "tokenizer", "tokens", "weights", "scores", "report", "log"]
+EngineName: TypeAlias = Literal["local", "ray"]
 Metrics: TypeAlias = Mapping[str, float | int | str]
 
 BLOCKS = "blocks.json"
@@ -30,13 +31,15 @@ class Artifact:
 class Context:
     """What a step is given by the run and what must not change its result (but for the seed).
 
-    ``memory`` is in bytes, for all workers together; relative paths start at ``base``. ``outside`` is what the
-    step's own method of that name gave when the run was planned.
+    ``memory`` is in bytes, for all workers together; ``engine`` says where they run: on this machine (``local``) or on
+    a Ray cluster (``ray``). Relative paths start at ``base``. ``outside`` is what the step's own method of that name
+    gave when the run was planned.
     """
 
     seed: int = 0
     workers: int = 1
     memory: int = 2 << 30
+    engine: EngineName = "local"
     base: Path = field(default_factory=Path.cwd)
     progress: Progress = field(default_factory=Silent)
     outside: Any = None

@@ -6,9 +6,11 @@ The same object evaluates a model, gives training rows and gives rewards.
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from lmloop.core.part import Part
+from pydantic import BeforeValidator, SerializeAsAny
+
+from lmloop.core.part import Part, build
 from lmloop.core.record import Record
 
 
@@ -33,3 +35,7 @@ class Task(Part):
     @abstractmethod
     def grade(self, model: Any, batch: Sequence[Record]) -> list[Grade]:
         """Ask the model and judge what it says: one grade a record, in order."""
+
+
+AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(lambda spec: build("tasks", spec))]
+"""A setting that holds a task: a recipe names it, or gives a table with ``use``."""

@@ -4,13 +4,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from lmloop.faces.recipes import shipped
 from lmloop.faces.verb import bundled
+
+if TYPE_CHECKING:
+    from lmloop.core.step import EngineName
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]I?)?B?", re.IGNORECASE)
@@ -22,6 +25,7 @@ class Limits:
 
     workers: int | None
     memory: int
+    engine: "EngineName"
     quiet: bool
 
 
@@ -78,5 +82,12 @@ LIMITS = bundled(
     Limits,
     click.option("--workers", type=click.IntRange(1), metavar="N", help="Worker processes.  [default: all cores]"),
     click.option("--memory", type=Size(), default="2GB", show_default=True, help="Memory for all workers together."),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Where the workers run: processes of this machine, or a Ray cluster (the one in RAY_ADDRESS, or its own).",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing; print only the folder of the last step."),
 )

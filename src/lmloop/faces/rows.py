@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmloop.core.errors import DataError, closest
+from lmloop.core.errors import DataError
 from lmloop.faces.terminal import console, line, paragraph
 from lmloop.report.units import number
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lmloop.core.card import Card
+    from lmloop.core.dropped import Choice
+
 Row = dict[str, Any]
 
 TEXT_SHOWN = 600
-DROPPED = "dropped"
+LOOKED_UP = 2000
+"""So many rows' texts are looked up at a time."""
+AS_READ = "drop.text_as_read"
 STATS = "stats."
 
 
@@ -29,19 +34,18 @@ def kept(folder: Path, count: int) -> Iterator[Row]:
     return islice(_rows(sorted((folder / "data").glob("*.parquet"))), count)
 
 
-def dropped(folder: Path, count: int, op: str | None, reason: str | None) -> Iterator[Row]:
-    """Give the first dropped rows, of one op or for one reason if asked."""
-    if not (folder / DROPPED).is_dir():
-        raise DataError(f"{folder.name} dropped nothing", hint="only steps that filter have a folder called dropped")
-    paths = sorted((folder / DROPPED).glob("*.parquet"))
-    _check_known(paths, op, reason)
-    wanted = (
-        row
-        for row in _rows(paths)
-        if (op is None or row["drop.op"] == op) and (reason is None or row["drop.reason"] == reason)
-    )
-    # where only samples are kept, those with a text come first
-    return islice(_texts_first(wanted, count), count)
+def dropped(folder: Path, card: "Card", choice: "Choice") -> Iterator[Row]:
+    """Give dropped rows; a text that was not kept is looked up in what the run was made from."""
+    from lmloop.core.dropped import find, originals
+
+    parents = [folder.parent / parent for parent in card.parents.values()]
+    found = find(folder, card.settings.get("ops") or (), choice)
+    while chunk := list(islice(found, LOOKED_UP)):
+        missing = [row["id"] for row in chunk if row["text"] is None]
+        texts = originals([parent for parent in parents if parent.is_dir()], missing) if missing else {}
+        for row in chunk:
+            looked_up = {"text": texts[row["id"]], AS_READ: True} if row["id"] in texts else {}
+            yield {**row, **looked_up}
 
 
 def print_rows(rows: Iterator[Row], as_json: bool) -> None:
@@ -64,6 +68,8 @@ def _show(out: "Console", place: int, row: Row) -> None:
     told = [f"{row['drop.op']}: {row['drop.reason']}"] if row.get("drop.op") else []
     source = str(meta.pop("source", ""))
     line(out, f"{place}. " + "  ".join([*told, source or row["id"]]), "bold")
+    if row.get("drop.statistic"):
+        line(out, _judged(row), "yellow", indent=3)
     numbers = _deciding(row)
     if numbers:
         paragraph(out, ", ".join(numbers), "cyan", indent=3)
@@ -76,7 +82,9 @@ def _show(out: "Console", place: int, row: Row) -> None:
     text = row.get("text")
     if text is None:
         line(out, "the text is not kept: run it with --set STEP.dropped=all", "dim italic", indent=3)
-    elif text:
+    elif row.get(AS_READ):
+        line(out, "the text as it was before this step:", "dim italic", indent=3)
+    if text:
         paragraph(out, _cut(text.strip("\n")), indent=3)
 
 
@@ -88,37 +96,21 @@ def _rows(paths: list[Path]) -> Iterator[Row]:
             yield from batch.to_pylist()
 
 
-def _check_known(paths: list[Path], op: str | None, reason: str | None) -> None:
-    """Say which ops and reasons there are where one is asked for that is not there."""
-    import pyarrow.parquet as pq
-
-    for column, wanted, what in (("drop.op", op, "op"), ("drop.reason", reason, "reason")):
-        if wanted is None:
-            continue
-        known: set[str] = set()
-        for path in paths:
-            known.update(pq.read_table(path, columns=[column]).column(0).unique().to_pylist())
-        if wanted not in known:
-            raise DataError(f"no row was dropped by {what} {wanted!r}", hint=closest(wanted, known))
-
-
-def _texts_first(rows: Iterator[Row], count: int) -> Iterator[Row]:
-    later: list[Row] = []
-    for row in rows:
-        if row.get("text") is not None:
-            yield row
-        elif len(later) < count:
-            later.append(row)
-    yield from later
+def _judged(row: Row) -> str:
+    """Say what decided: ``words 38 < 50``."""
+    value, bound = row["drop.value"], row["drop.bound"]
+    name = row["drop.statistic"].replace("_", " ")
+    return f"{name} {_plain(value)} {'<' if value < bound else '>'} {_plain(bound)}"
 
 
 def _deciding(row: Row) -> list[str]:
     """Give the statistics of the op that dropped the row; JSON has those of all ops."""
     begin = f"{STATS}{row.get('drop.op')}."
+    decider = f"{begin}{row.get('drop.statistic')}"
     return [
         f"{name.removeprefix(begin).replace('_', ' ')} {_plain(value)}"
         for name, value in row.items()
-        if name.startswith(begin) and value is not None
+        if name.startswith(begin) and name != decider and value is not None
     ]
 
 

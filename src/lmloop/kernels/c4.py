@@ -44,14 +44,19 @@ PHRASES = {
     ),
 }
 CITATIONS = ("[edit]", "[citation needed]")
+RULES = ("lorem-ipsum", "curly-bracket", "javascript", "policy", "terminal-mark", "citations")
+"""Rules that can be left out, by their bits; the first four are the groups of :data:`PHRASES`."""
+ALL_RULES = (1 << len(RULES)) - 1
+TERMINAL_MARK, WITHOUT_CITATIONS = 4, 5
 
 
 class C4Limits(NamedTuple):
-    """What lines and documents must keep to."""
+    """What lines and documents must keep to; ``rules`` has a bit for each of :data:`RULES` that holds."""
 
     max_word_length: int = 1000
     min_line_words: float = 3
     min_sentences: int = 5
+    rules: int = ALL_RULES
 
 
 class C4Result(NamedTuple):
@@ -169,11 +174,11 @@ def ends_cjk(data: Any, start: Any, end: Any, terminals: Any) -> Any:
 
 
 @compiled
-def copy_line(data: Any, start: Any, end: Any, citations: Any, out: Any, place: Any) -> Any:
-    """Write a line without its citations; gives where it ends."""
-    i = start
+def copy_line(data: Any, line: Any, citations: Any, out: Any, place: Any, without: Any) -> Any:
+    """Write a line, ``without`` its citations or whole; gives where it ends."""
+    i, end = line
     while i < end:
-        if data[i] == 91:
+        if without and data[i] == 91:
             width = citation_width(data, i, end, citations)
             if width:
                 i += width
@@ -192,10 +197,10 @@ def judge_line(data: Any, line: Any, limits: Any, tables: Any, out: Any, place: 
     words, longest = line_words(data, start, end, classes)
     if words < limits.min_line_words or longest > limits.max_word_length:
         return place, np.uint64(0)
-    stop = copy_line(data, start, end, citations, written, place)
-    if not ends_well(seen, place, stop, terminals):
+    stop = copy_line(data, line, citations, written, place, limits.rules >> WITHOUT_CITATIONS & 1)
+    if limits.rules >> TERMINAL_MARK & 1 and not ends_well(seen, place, stop, terminals):
         return place, np.uint64(0)
-    found = find_groups(seen, place, stop, phrases)
+    found = find_groups(seen, place, stop, phrases) & np.uint64(limits.rules)
     if found & np.uint64(1 << LOREM):
         return place, np.uint64(1)
     if found & np.uint64(1 << JAVASCRIPT):

@@ -1,25 +1,43 @@
-"""Places in a text that may be an address, a number of a person's, or an account: what patterns are then held against.
+"""Places in a text that may be personal data or a secret: what patterns are then held against.
 
-Patterns over whole texts are slow; this pass over the bytes leaves little for them. A candidate is an "@" with what
-may be a name before and a host behind it; a run of digits, and what people write between them, of at least seven
-digits; or capitals and digits that begin like the number of a bank account (IBAN).
+Patterns over whole texts are slow; this pass over the bytes leaves little for them. A candidate is
+
+* an "@" with what may be a name before and a host behind it, or the name and password of an address on the web;
+* a run of digits, and what people write between them, of at least seven digits;
+* capitals and digits that begin like the number of a bank account (IBAN);
+* hexadecimal digits with colons between them (IPv6);
+* a word that begins as keys of well-known services do, or the armour of a private key;
+* what follows the word "passport" on its line.
 """
 
 # ruff: noqa: PLR1714  (a chain of comparisons is what compiles well; a set is not)
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lmloop.kernels.jit import compiled, inlined
+from lmloop.kernels.phrases import Phrases, make_phrases, matches
 from lmloop.kernels.text import Integers, TextBuffer
 
-ADDRESS, NUMBER, ACCOUNT = 0, 1, 2
+ADDRESS, NUMBER, ACCOUNT, LOGIN, COLONS, KEY, PASSPORT = range(7)
 FEWEST_DIGITS = 7
+FEWEST_KEY_BYTES = 16
+PASSPORT_BYTES = 48
+ARMOUR_BYTES = 16_384
+
+KEYS = (
+    *("AKIA", "ASIA", "AIza", "LTAI", "AKID", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"),
+    *("sk-", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-"),
+    *("hf_", "npm_", "pypi-", "SG.", "eyJ"),
+)
+ARMOUR, ARMOUR_END = "-----BEGIN ", "-----END "
+PASSPORTS = ("passport", "护照", "護照")
 
 
 class Candidates(NamedTuple):
-    """What was found, in order: the document, first byte, end and sort of each; int64 [candidates]."""
+    """What was found, by where each begins: the document, first byte, end and sort of each; int64 [candidates]."""
 
     document: Integers
     start: Integers
@@ -29,10 +47,22 @@ class Candidates(NamedTuple):
 
 def candidates(buffer: TextBuffer) -> Candidates:
     """Find the candidates in each document."""
-    count = _candidates(buffer, np.empty((4, 0), np.int64), False)
-    found = np.empty((4, count), np.int64)
-    _candidates(buffer, found, True)
-    return Candidates(*found)
+    _, most = _candidates(buffer, triggers(), armour_end(), np.empty((4, 0), np.int64), False)
+    found = np.empty((4, most), np.int64)
+    count, _ = _candidates(buffer, triggers(), armour_end(), found, True)
+    return Candidates(*found[:, :count])
+
+
+@cache
+def triggers() -> Phrases:
+    """Give the table of the words that a candidate begins with: bit 0 keys, 1 armour, 2 passports."""
+    return make_phrases({0: KEYS, 1: (ARMOUR,), 2: PASSPORTS})
+
+
+@cache
+def armour_end() -> Phrases:
+    """Give the table of what ends a private key."""
+    return make_phrases({0: (ARMOUR_END,)})
 
 
 @inlined
@@ -54,6 +84,12 @@ def is_capital(byte: Any) -> Any:
 
 
 @inlined
+def is_hex_or_colon(byte: Any) -> Any:
+    """Say whether a byte may stand in an IPv6 address."""
+    return 48 <= byte <= 58 or 65 <= byte <= 70 or 97 <= byte <= 102
+
+
+@inlined
 def address_around(data: Any, i: Any, start: Any, end: Any) -> Any:
     """Give where the name before the "@" at ``i`` begins, and where the host behind it ends."""
     j, k = i, i + 1
@@ -64,6 +100,18 @@ def address_around(data: Any, i: Any, start: Any, end: Any) -> Any:
     while k < end and (is_word(data[k]) or data[k] == 46 or data[k] == 45):
         k += 1
     return j, k
+
+
+@inlined
+def login_before(data: Any, i: Any, start: Any) -> Any:
+    """Give where "name:password" before the "@" at ``i`` begins, behind "://" and on the same line; else ``i``."""
+    j, colons = i, 0
+    while j > start and i - j < 256 and data[j - 1] > 32 and data[j - 1] != 47 and data[j - 1] != 64:
+        j -= 1
+        colons += data[j] == 58
+    if colons > 0 and j - start >= 3 and data[j - 1] == 47 and data[j - 2] == 47 and data[j - 3] == 58:
+        return j
+    return i
 
 
 @inlined
@@ -104,33 +152,135 @@ def account_stop(data: Any, i: Any, end: Any) -> Any:
     return stop if count >= 15 else i
 
 
+@inlined
+def colons_around(data: Any, i: Any, start: Any, end: Any) -> Any:
+    """Give the run of hexadecimal digits and colons about the colon at ``i``, and how many colons it has."""
+    j, k, colons = i, i, 0
+    while j > start and i - j < 40 and is_hex_or_colon(data[j - 1]):
+        j -= 1
+    while k < end and k - i < 40 and is_hex_or_colon(data[k]):
+        k += 1
+    for place in range(j, k):
+        colons += data[place] == 58
+    alone = (j == start or not is_word(data[j - 1])) and (k == end or not is_word(data[k]))
+    return j, k, colons if alone else 0
+
+
+@inlined
+def triggered(data: Any, i: Any, end: Any, triggers: Any) -> Any:
+    """Give the group bits of the trigger at ``i`` and where it ends; 0 and ``i`` if there is none."""
+    byte = data[i]
+    head = byte + 32 if 65 <= byte <= 90 else byte
+    for k in range(triggers.first[head], triggers.first[head + 1]):
+        size = triggers.starts[k + 1] - triggers.starts[k]
+        if i + size <= end and matches(data, i, triggers, k):
+            return triggers.group[k], i + size
+    return np.uint64(0), i
+
+
+@inlined
+def key_stop(data: Any, i: Any, end: Any) -> Any:
+    """Give the end of the word at ``i``, hyphens and inner points included."""
+    while i < end and (is_word(data[i]) or data[i] == 45 or data[i] == 46):
+        i += 1
+    while data[i - 1] == 46:
+        i -= 1
+    return i
+
+
+@inlined
+def armour_stop(data: Any, i: Any, end: Any, endings: Any) -> Any:
+    """Give the end of the line that ends the armour begun at ``i``, or of the line at ``i`` if none does."""
+    size, last, line = endings.starts[1], min(end, i + ARMOUR_BYTES), i
+    while line < end and data[line] != 10:
+        line += 1
+    for j in range(i, last - size):
+        if matches(data, j, endings, 0):
+            line = j
+            while line < end and data[line] != 10:
+                line += 1
+            break
+    return line
+
+
+@inlined
+def line_stop(data: Any, i: Any, end: Any) -> Any:
+    """Give where the line ends, or the last whole character of so many bytes that a passport's number is in."""
+    stop = min(end, i + PASSPORT_BYTES)
+    while i < stop and data[i] != 10:
+        i += 1
+    while i < end and (data[i] & 0xC0) == 0x80:
+        i -= 1
+    return i
+
+
+@inlined
+def worded(data: Any, i: Any, end: Any, triggers: Any, endings: Any) -> Any:
+    """Give where a candidate that begins with a trigger at ``i`` starts and ends, and its sort (-1: none)."""
+    group, after = triggered(data, i, end, triggers)
+    if group == np.uint64(1):
+        stop = key_stop(data, after, end)
+        return i, stop, KEY if stop - i >= FEWEST_KEY_BYTES else -1
+    if group == np.uint64(2):
+        return i, armour_stop(data, i, end, endings), KEY
+    if group == np.uint64(4):
+        return after, line_stop(data, after, end), PASSPORT
+    return i, i, -1
+
+
+@inlined
+def at_sign(data: Any, i: Any, free: Any, end: Any) -> Any:
+    """Give the candidate about the "@" at ``i``: its start, end and sort (-1: none)."""
+    first = login_before(data, i, free)
+    if first < i:
+        return first, i, LOGIN
+    first, stop = address_around(data, i, free, end)
+    return first, stop, ADDRESS if first < i and stop > i + 1 else -1
+
+
+@inlined
+def number_or_account(data: Any, i: Any, end: Any) -> Any:
+    """Give the candidate that begins with the digit, "+", "(" or capital at ``i``: its start, end and sort."""
+    if is_capital(data[i]):
+        stop = account_stop(data, i, end)
+        return i, stop, ACCOUNT if stop > i else -1
+    stop, digits = number_stop(data, i, end)
+    whole = stop >= end or not (is_word(data[stop]) or data[stop] == 64)
+    return i, stop, NUMBER if digits >= FEWEST_DIGITS and whole else -1
+
+
 @compiled
-def _candidates(buffer: Any, found: Any, fill: Any) -> Any:
-    data, count = buffer.data, 0
+def _candidates(buffer: Any, triggers: Any, endings: Any, found: Any, fill: Any) -> Any:
+    data, count, most = buffer.data, 0, 0
     for document in range(len(buffer.offsets) - 1):
         start, end = buffer.offsets[document], buffer.offsets[document + 1]
-        i, free = start, start
+        i, free, numbered, last = start, start, False, start
         while i < end:
             byte = data[i]
             sort, first, stop = -1, i, i
             if byte == 64:
-                first, stop = address_around(data, i, free, end)
-                sort = ADDRESS if first < i and stop > i + 1 else -1
+                # what was taken for a number may have been the beginning of a name
+                first, stop, sort = at_sign(data, i, last if numbered else free, end)
+                count -= sort >= 0 and numbered and first < free
+            elif byte == 58:
+                first, stop, colons = colons_around(data, i, free, end)
+                sort = COLONS if colons >= 2 else -1
             elif i > start and is_word(data[i - 1]):
                 i += 1
                 continue
-            elif is_digit(byte) or byte == 43 or byte == 40:
-                stop, digits = number_stop(data, i, end)
-                whole = stop >= end or not (is_word(data[stop]) or data[stop] == 64)
-                sort = NUMBER if digits >= FEWEST_DIGITS and whole else -1
-            elif is_capital(byte):
-                stop = account_stop(data, i, end)
-                sort = ACCOUNT if stop > i else -1
+            else:
+                first, stop, sort = worded(data, i, end, triggers, endings)
+                if sort < 0 and (is_digit(byte) or byte == 43 or byte == 40 or is_capital(byte)):
+                    first, stop, sort = number_or_account(data, i, end)
             if sort < 0:
                 i += 1
                 continue
             if fill:
                 found[0, count], found[1, count], found[2, count], found[3, count] = document, first, stop, sort
             count += 1
-            i = free = stop
-    return count
+            most = max(most, count)
+            numbered = sort == NUMBER
+            last = first
+            i = first if sort == PASSPORT else stop  # a passport's line is looked at again for other data
+            free = i
+    return count, most

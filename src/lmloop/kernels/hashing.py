@@ -45,6 +45,17 @@ def hash128(buffer: TextBuffer) -> Hashes:
     return np.stack([xxh64(buffer), hash64(buffer)], axis=1)
 
 
+def spread(numbers: Hashes) -> Hashes:
+    """Spread numbers over all 64 bits, no two to the same: uint64 [n].
+
+    Source: the last step of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators").
+    """
+    state = numbers ^ (numbers >> u64(30))
+    state = state * u64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> u64(27))) * u64(0x94D049BB133111EB)
+    return np.asarray(state ^ (state >> u64(31)))
+
+
 @intrinsic
 def load64(context: Any, data: Any, i: Any) -> Any:
     """Load the 8 bytes at ``i`` as one number; the caller sees to it that all 8 are there."""

@@ -141,10 +141,19 @@ def take_minima(shingles: Any, a: Any, b: Any, minima: Any) -> None:
             minima[k] = min(minima[k], value)
 
 
+@inlined
+def take_keys(minima: Any, keys: Any) -> None:
+    """Fill ``keys`` with a hash of each band's number and rows."""
+    rows = len(minima) // len(keys)
+    for band in range(len(keys)):
+        key = fold(np.uint64(band) ^ GOLDEN, ROOT_2)
+        for row in range(band * rows, (band + 1) * rows):
+            key = fold(key ^ minima[row], ROOT_3)
+        keys[band] = key
+
+
 @compiled
 def _minhash(buffer: Any, tables: Any, functions: Any, space: Any, n: Any, signatures: Any) -> None:
-    bands = signatures.keys.shape[1]
-    rows = len(functions.a) // bands
     for document in range(len(signatures.units)):
         count, units = fill_shingles(
             buffer.data, buffer.offsets[document], buffer.offsets[document + 1], tables, space, n
@@ -153,11 +162,7 @@ def _minhash(buffer: Any, tables: Any, functions: Any, space: Any, n: Any, signa
         take_minima(space.shingles[:count], functions.a, functions.b, minima)
         signatures.units[document] = units
         signatures.short[document] = units < n
-        for band in range(bands):
-            key = fold(np.uint64(band) ^ GOLDEN, ROOT_2)
-            for row in range(band * rows, (band + 1) * rows):
-                key = fold(key ^ minima[row], ROOT_3)
-            signatures.keys[document, band] = key
+        take_keys(minima, signatures.keys[document])
 
 
 @compiled

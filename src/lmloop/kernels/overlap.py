@@ -36,16 +36,14 @@ class Index(NamedTuple):
     n: int
 
 
-class Overlaps(NamedTuple):
-    """What each document shares with the index.
+class Spans(NamedTuple):
+    """What documents share with an index: runs of n-grams, ordered by document and place.
 
-    ``share`` of its units in n-grams that are shared (float64); ``grams`` how many places such an n-gram begins at;
-    ``start`` and ``stop`` of the longest run of shared units, as units of the documents' :class:`Units`;
-    ``source`` which text of the index it comes from (-1: none). int64 [documents] each.
+    ``document``; ``start`` and ``stop`` as units of the documents' :class:`Units`; ``source``: which text of the index
+    most of the n-grams come from. int64 [spans] each.
     """
 
-    share: Floats
-    grams: Integers
+    document: Integers
     start: Integers
     stop: Integers
     source: Integers
@@ -63,6 +61,21 @@ def units_of(texts: "pa.Array | Sequence[str]") -> Units:
     return Units(buffer.data, tokens.hash[counts], start[counts], tokens.width[counts].astype(np.int64), first)
 
 
+def without(units: Units, hidden: Hashes) -> Units:
+    """Leave out the units with one of these hashes."""
+    stay = ~np.isin(units.hash, hidden)
+    first = np.concatenate([np.zeros(1, np.int64), np.cumsum(stay)])[units.first]
+    return Units(units.data, units.hash[stay], units.start[stay], units.width[stay], first)
+
+
+def documents(units: Units, which: Integers) -> Units:
+    """Take some of the documents, in this order."""
+    counts = np.diff(units.first)[which]
+    first = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    place = np.arange(first[-1]) - np.repeat(first[:-1] - units.first[which], counts)
+    return Units(units.data, units.hash[place], units.start[place], units.width[place], first)
+
+
 def make_index(texts: Sequence[str], n: int) -> Index:
     """Index the n-grams of some texts; one of fewer than n units has none."""
     units = units_of(texts)
@@ -72,14 +85,41 @@ def make_index(texts: Sequence[str], n: int) -> Index:
     return Index(units, slots, n)
 
 
-def overlaps(units: Units, index: Index) -> Overlaps:
+def make_indexes(texts: Sequence[str], n: int, least: int) -> tuple[Index, ...]:
+    """Index texts by their n-grams; one of fewer than n units, but at least ``least``, is looked for whole.
+
+    There is one index for each length of gram; all count the same texts.
+    """
+    sizes = np.diff(units_of(texts).first)
+    lengths = [n, *(size for size in np.unique(sizes).tolist() if least <= size < n)]
+    chosen = (sizes >= length if length == n else sizes == length for length in lengths)
+    kept = ([text if use else "" for text, use in zip(texts, used.tolist(), strict=True)] for used in chosen)
+    return tuple(make_index(some, length) for some, length in zip(kept, lengths, strict=True))
+
+
+def all_overlaps(units: Units, indexes: Sequence[Index]) -> Spans:
+    """Find what documents share with several indexes, ordered by document and place."""
+    parts = [overlaps(units, index) for index in indexes]
+    spans = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+    order = np.lexsort((spans[2], spans[1], spans[0]))
+    return Spans(*(column[order] for column in spans))
+
+
+def overlaps(units: Units, index: Index) -> Spans:
     """Find what documents share with the index."""
-    documents = len(units.first) - 1
-    share, counts = np.zeros(documents), np.zeros((4, documents), np.int64)
-    _overlaps(units, index.units, index.n, index.slots, share, counts)
-    source = np.searchsorted(index.units.first, counts[3], side="right") - 1
-    source[counts[0] == 0] = -1
-    return Overlaps(share, counts[0], counts[1], counts[2], source)
+    spans = np.empty((4, len(units.hash) // index.n + len(units.first)), np.int64)
+    text = np.repeat(np.arange(len(index.units.first) - 1), np.diff(index.units.first))
+    count = _overlaps(units, index.units, (index.n, index.slots, text), spans)
+    return Spans(*(column.copy() for column in spans[:, :count]))
+
+
+def covered_share(units: Units, spans: Spans) -> Floats:
+    """Give the share of each document's units that lie in some span: float64 [documents]."""
+    edges = np.zeros(len(units.hash) + 1, np.int64)
+    np.add.at(edges, spans.start, 1)
+    np.add.at(edges, spans.stop, -1)
+    inside = np.concatenate([[0], np.cumsum(np.cumsum(edges[:-1]) > 0)])
+    return np.asarray(np.diff(inside[units.first]) / np.maximum(np.diff(units.first), 1))
 
 
 @inlined
@@ -129,12 +169,13 @@ def _fill(units: Any, n: Any, slots: Any) -> None:
 
 
 @compiled
-def _overlaps(units: Any, known: Any, n: Any, slots: Any, share: Any, counts: Any) -> None:
-    mask, power = np.uint64(len(slots) - 1), power_of(n)
-    for document in range(len(share)):
-        state, begin, end = np.uint64(0), units.first[document], units.first[document + 1]
-        covered, inside, run, source, longest = begin, 0, begin, np.int64(-1), 0
-        for unit in range(begin, end):
+def _overlaps(units: Any, known: Any, index: Any, spans: Any) -> Any:
+    """Write the spans, and give how many there are."""
+    n, slots, text = index
+    mask, power, count = np.uint64(len(slots) - 1), power_of(n), 0
+    for document in range(len(units.first) - 1):
+        state, begin, covered, votes = np.uint64(0), units.first[document], np.int64(-1), 0
+        for unit in range(begin, units.first[document + 1]):
             state = roll(state, units, unit, power, n, unit - begin >= n)
             if unit - begin + 1 < n:
                 continue
@@ -144,12 +185,15 @@ def _overlaps(units: Any, known: Any, n: Any, slots: Any, share: Any, counts: An
                 probe = (probe + np.uint64(1)) & mask
             if slots[probe] == 0:
                 continue
-            if gram > covered or counts[0, document] == 0:
-                run, source = gram, np.int64(slots[probe]) - 1
-            counts[0, document] += 1
-            inside += unit + 1 - max(gram, covered)
-            covered = unit + 1
-            if covered - run > longest:
-                longest = covered - run
-                counts[1, document], counts[2, document], counts[3, document] = run, covered, source
-        share[document] = inside / max(end - begin, 1)
+            source = text[slots[probe] - 1]
+            if gram > covered:
+                spans[0, count], spans[1, count], spans[3, count] = document, gram, source
+                count += 1
+                votes = 0
+            covered = np.int64(unit + 1)
+            spans[2, count - 1] = covered
+            # the source of most n-grams, if one has most (Boyer and Moore 1991, "MJRTY")
+            if votes == 0:
+                spans[3, count - 1] = source
+            votes += 1 if spans[3, count - 1] == source else -1
+    return count

@@ -1,5 +1,8 @@
 """Windows of pieces that come more than once in a corpus: their keys, the copies, and the pieces those cover."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -7,6 +10,7 @@ import pyarrow as pa
 from lmloop.kernels.pieces import Pieces
 from lmloop.kernels.text import Hashes, Integers
 
+SLICE = 1 << 20
 ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -33,7 +37,7 @@ def window_keys(
 
 
 def copies(keyed: pa.Table, least: int) -> pa.Table:
-    """Find the windows that have stood before and come at least ``least`` times: a table ``row``, ``place``."""
+    """Find the windows that have stood before and come at least ``least`` times: ``row``, ``place``, in order."""
     names = ("key", "check", "row", "place")
     key, check, row, place = (keyed.column(name).to_numpy() for name in names)
     order = np.lexsort((place, row, check, key))
@@ -43,12 +47,42 @@ def copies(keyed: pa.Table, least: int) -> pa.Table:
     group = np.cumsum(fresh) - 1
     many = np.bincount(group, minlength=1)[group] >= least if len(group) else fresh
     again = ~fresh & many
-    return pa.table({"row": row[again], "place": place[again]})
+    return by_row({"row": row[again], "place": place[again]})
 
 
-def ordered(found: pa.Table) -> pa.Table:
-    """Order findings by row and place."""
-    return found.sort_by([("row", "ascending"), ("place", "ascending")])
+def by_row(columns: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
+    """Make a table ordered by its columns ``row`` and ``place``."""
+    order = np.lexsort((columns["place"], columns["row"]))
+    return pa.table({name: column[order] for name, column in columns.items()})
+
+
+def merged(found: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Merge tables that are each ordered by row and place: about :data:`SLICE` rows at a time are in memory."""
+    last = [int(table.column("row")[-1].as_py()) for table in found if table.num_rows]
+    total = sum(table.num_rows for table in found)
+    edges = _edges(found, -(-total // SLICE)) if total else []
+    start = 0
+    for stop in [*edges, max(last, default=0) + 1]:
+        bounds = np.array([start, stop], np.uint64)
+        yield _ordered(pa.concat_tables(_between(table, bounds) for table in found))
+        start = stop
+
+
+def _edges(found: Iterable[pa.Table], parts: int) -> list[int]:
+    """Choose rows that cut what was found into about even parts, by some rows of each table."""
+    some = [table.column("row").to_numpy()[:: max(1, table.num_rows // 256)] for table in found]
+    rows = np.sort(np.concatenate(some))
+    places = np.arange(1, parts) * len(rows) // parts
+    return [int(row) for row in np.unique(rows[places])]
+
+
+def _between(table: pa.Table, bounds: Hashes) -> pa.Table:
+    first, last = np.searchsorted(table.column("row").to_numpy(), bounds)
+    return table.slice(first, last - first)
+
+
+def _ordered(table: pa.Table) -> pa.Table:
+    return by_row({name: table.column(name).to_numpy() for name in table.column_names})
 
 
 def covered(pieces: Pieces, numbers: Hashes, found: pa.Table, n: int) -> npt.NDArray[np.bool_]:

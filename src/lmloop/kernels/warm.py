@@ -24,4 +24,4 @@ def warm() -> None:
     minhash(buffer)
     shingles(buffer)
     row = np.zeros(1, np.uint64)
-    connected_components(Edges(row, row))
+    list(connected_components([Edges(row, row)]))

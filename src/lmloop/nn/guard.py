@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-WINDOW, YOUNG = 64, 16
+WINDOW, YOUNG = 48, 16
 MOST_SKIPS, MOST_ROLLBACKS = 3, 5
 SLOW_STEPS, SLOW_FACTOR = 100, 0.5
-SMOOTH = 0.9
+SMOOTH = 0.8
 
 
 @dataclass(slots=True)
 class Guard:
     """What the last good steps were like. A new one is bad if its loss is not finite or stands out from them.
 
-    It stands out where the loss is more than six scaled median deviations (and 5 %) above its running mean, or the
-    gradient more than ten times as long as is usual. The first steps are only looked at for being finite.
+    It stands out where the loss is further above its running mean than is usual by six scaled median deviations (and
+    5 %), or the gradient more than ten times as long as is usual. The first steps are only looked at for being finite.
     """
 
-    losses: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    away: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
     norms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
     mean: float = 0.0
     skips: int = 0
@@ -32,18 +32,20 @@ class Guard:
         """Say what is wrong with a step; nothing if it is good."""
         if not math.isfinite(loss) or not math.isfinite(norm):
             return "not finite"
-        if len(self.losses) < YOUNG:
+        if len(self.away) < YOUNG:
             return ""
-        middle = median(self.losses)
-        spread = 1.4826 * median(abs(each - middle) for each in self.losses)
-        if loss > self.mean + max(6 * spread, 0.05 * abs(self.mean)):
+        # how far losses are from their running mean, and not from each other: one that falls fast is no noise
+        usual = median(self.away)
+        spread = 1.4826 * median(abs(each - usual) for each in self.away)
+        if loss - self.mean > usual + max(6 * spread, 0.05 * abs(self.mean)):
             return "loss"
         return "gradient" if norm > 10 * median(self.norms) else ""
 
     def accept(self, loss: float, norm: float) -> None:
         """Remember a good step."""
-        self.mean = SMOOTH * self.mean + (1 - SMOOTH) * loss if self.losses else loss
-        self.losses.append(loss)
+        before = self.mean if self.norms else loss
+        self.mean = SMOOTH * before + (1 - SMOOTH) * loss
+        self.away.append(loss - before)
         self.norms.append(norm)
         self.skips = 0
 
@@ -58,7 +60,7 @@ class Guard:
     def plain(self) -> dict[str, Any]:
         """Give it as JSON."""
         return {
-            "losses": list(self.losses),
+            "away": list(self.away),
             "norms": list(self.norms),
             "mean": self.mean,
             "skips": self.skips,
@@ -69,5 +71,5 @@ class Guard:
     @classmethod
     def from_plain(cls, said: Mapping[str, Any]) -> "Guard":
         """Read it from JSON."""
-        history = {name: deque(said[name], maxlen=WINDOW) for name in ("losses", "norms")}
+        history = {name: deque(said[name], maxlen=WINDOW) for name in ("away", "norms")}
         return cls(**{**said, **history})

@@ -80,6 +80,13 @@ def synchronise(wrapped: Any, on: bool) -> None:
         wrapped.set_requires_gradient_sync(on)
 
 
+def reshard(wrapped: nn.Module) -> None:
+    """Put sharded weights back in their shards, where a pass that only looks ahead left them whole."""
+    shards: list[Any] = [module for module in wrapped.modules() if hasattr(module, "reshard")]
+    for module in shards:
+        module.reshard()
+
+
 def whole(tensor: Any) -> Tensor:
     """Give a tensor that may be spread over the ranks as one; all ranks must ask."""
     found: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor

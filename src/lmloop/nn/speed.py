@@ -33,7 +33,8 @@ def cast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
 def peak_flops(precision: str, device: torch.device, seconds: float = 0.4) -> float:
     """Measure the floating-point operations a second of large matrix products: the best of some."""
     size = 8192 if device.type == "cuda" else 1024
-    a = torch.randn(size, size, device=device).to(TYPES[precision])
+    chance = torch.Generator(device).manual_seed(0)  # the process's own numbers are the training's
+    a = torch.randn(size, size, device=device, generator=chance).to(TYPES[precision])
     best, end = 0.0, time.perf_counter() + seconds
     while time.perf_counter() < end or not best:
         spent = timed(lambda: a @ a, device)

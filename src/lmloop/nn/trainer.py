@@ -10,7 +10,7 @@ from shutil import rmtree
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import StepError
@@ -22,7 +22,7 @@ from lmloop.nn.guard import MOST_ROLLBACKS, MOST_SKIPS, Guard
 from lmloop.nn.held import Score, measure
 from lmloop.nn.objective import Objective, on_device
 from lmloop.nn.optimizer import optimizers, set_rate
-from lmloop.nn.parallel import Ranks, synchronise, whole
+from lmloop.nn.parallel import Ranks, reshard, synchronise, whole
 from lmloop.nn.training import Computing, Training
 
 METRICS, LATEST, CHECKPOINTS = "metrics.jsonl", "latest", "checkpoints"
@@ -98,6 +98,7 @@ class Trainer:
         Raises:
             StepError: it went back over and over again, and it did not help.
         """
+        torch.manual_seed(self.training.seed)
         computing = self._resume(start)
         watch = watch if self.ranks.first else _Blind()
         run = self.wrapped
@@ -171,7 +172,9 @@ class Trainer:
         last = step == training.steps
         if self.held and (step % training.evaluate_every == 0 or last):
             self._measure(watch)
-        if step % training.checkpoint_every == 0 or last or step == training.schedule.decay_start:
+        due = step % training.checkpoint_every == 0 or step == training.schedule.decay_start
+        # what to go back to is not saved among bad steps: it may be what makes them bad
+        if last or (due and not self.now.guard.skips):
             self._save(self.checkpoints / _name(step))
             self._prune()
         late = time.monotonic() - self._saved > training.save_seconds
@@ -197,6 +200,7 @@ class Trainer:
                 f"the training breaks down at step {now.step}, whatever rows it reads",
                 hint="lower the learning rate, or look at what the loss did in metrics.jsonl",
             )
+        reshard(self.wrapped)
         good = max(self._fixed(), key=lambda path: path.name)
         kept = (now.step, now.shift, now.lines, now.guard.rollbacks)
         self._load(good)
@@ -271,7 +275,13 @@ class Trainer:
         factor = self.training.schedule.factor(self.now.step) * self.now.guard.factor(self.now.step)
         return self.training.update.learning_rate * factor
 
+    def weights(self) -> dict[str, Tensor]:
+        """Give all weights in one piece on the CPU; all ranks must ask."""
+        reshard(self.wrapped)
+        return {name: whole(weight.detach()).cpu() for name, weight in self.model.named_parameters()}
+
     def _save(self, folder: Path) -> None:
+        reshard(self.wrapped)
         state = {"now": {**self.now.plain(), "guard": self.now.guard.plain()}, "computing": asdict(self.computing)}
         self.carried.save(folder, {**state, "taken": self._taken()})
         self._saved = time.monotonic()

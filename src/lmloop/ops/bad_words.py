@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from lmloop.core.batch import Batch
-from lmloop.core.extras import need
 from lmloop.core.op import Filter, Verdict
 from lmloop.core.outside import OutsideFile
+from lmloop.kernels.matching import Matcher
 
 
 class BadWords(Filter):
@@ -37,31 +37,11 @@ class BadWords(Filter):
     def judge(self, batch: Batch) -> Verdict:
         """Count the matches in each document."""
         matcher = _matcher(tuple(self.words), tuple(self.files))
-        counts = [_count(text.lower(), matcher) if text else 0 for text in batch.column("text").to_pylist()]
+        counts = [sum(1 for _ in matcher.found(text)) if text else 0 for text in batch.column("text").to_pylist()]
         matches = np.array(counts, np.int64)
         return Verdict((matches > self.max_matches).astype(np.uint8), {"matches": matches})
 
 
-def _count(text: str, matcher: Any) -> int:
-    automaton, spaced = matcher
-    if automaton is None:
-        return 0
-    found = automaton.find_matches_as_indexes(text, overlapping=True)
-    return sum(not spaced[word] or _stands_alone(text, start, end) for word, start, end in found)
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-    return not (before.isalnum() or before == "_" or after.isalnum() or after == "_")
-
-
-def _is_spaced(word: str) -> bool:
-    return not any("\u0e00" <= character <= "\u0eff" or "\u2e80" <= character <= "\ud7a3" for character in word)
-
-
 @cache
-def _matcher(words: Sequence[str], files: Sequence[OutsideFile]) -> tuple[Any, list[bool]]:
-    lines = [*words, *(line for file in files for line in file.lines())]
-    patterns = sorted({line.strip().lower() for line in lines} - {""})
-    library = need("ahocorasick_rs", "curate")
-    return (library.AhoCorasick(patterns) if patterns else None), [_is_spaced(word) for word in patterns]
+def _matcher(words: Sequence[str], files: Sequence[OutsideFile]) -> Matcher:
+    return Matcher([*words, *(line for file in files for line in file.lines())])

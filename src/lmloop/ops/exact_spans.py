@@ -1,14 +1,14 @@
 """Keep the first of any lines, paragraphs or sentences that are the same, across the whole corpus."""
 
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from lmloop.core.batch import Batch, with_text
-from lmloop.core.op import Barrier, Verdict
+from lmloop.core.op import Barrier, Numbers, Verdict
 from lmloop.kernels.pieces import (
     LINES,
     PARAGRAPHS,
@@ -20,7 +20,7 @@ from lmloop.kernels.pieces import (
     piece_hashes,
     piece_lengths,
 )
-from lmloop.kernels.spans import copies, covered, ordered, window_keys
+from lmloop.kernels.spans import copies, covered, merged, window_keys
 from lmloop.kernels.text import TextBuffer, text_buffer
 
 UNITS = {"line": LINES, "paragraph": PARAGRAPHS, "sentence": SENTENCES}
@@ -39,7 +39,6 @@ class ExactSpans(Barrier):
 
     reasons: ClassVar[tuple[str, ...]] = ("nothing-left", "little-left")
     rewrites: ClassVar[bool] = True
-    spill_bytes: ClassVar[int] = 1024
 
     unit: Literal["line", "paragraph", "sentence"] = "paragraph"
     n: PositiveInt = 1
@@ -47,7 +46,7 @@ class ExactSpans(Barrier):
     min_copies: int = Field(2, ge=2)
     min_left: float = 0.0
 
-    def map(self, batch: Batch, numbers: npt.NDArray[np.uint64]) -> pa.Table:
+    def map(self, batch: Batch, numbers: Numbers) -> pa.Table:
         """Key each span of each row."""
         buffer, pieces = self._cut(batch)
         hashes, lengths = piece_hashes(buffer, pieces), piece_lengths(buffer, pieces)
@@ -59,11 +58,11 @@ class ExactSpans(Barrier):
         """Find the spans that have stood before."""
         return copies(keyed, self.min_copies)
 
-    def settle(self, found: pa.Table) -> pa.Table:
+    def settle(self, found: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Order them by row."""
-        return ordered(found)
+        return merged(found)
 
-    def judge(self, batch: Batch, numbers: npt.NDArray[np.uint64], decisions: pa.Table) -> Verdict:
+    def judge(self, batch: Batch, numbers: Numbers, decisions: pa.Table) -> Verdict:
         """Cut them out, and drop what is then too short."""
         buffer, pieces = self._cut(batch)
         gone = covered(pieces, numbers, decisions, self.n)

@@ -1,5 +1,6 @@
 """Sources in given proportions: as much of each as the scarcest allows."""
 
+from collections.abc import Iterable
 from typing import ClassVar, Self
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from lmloop.core.batch import Batch, meta_values
-from lmloop.core.op import Barrier, Verdict
+from lmloop.core.op import KEY_ORDER, Barrier, Verdict
 from lmloop.kernels.hashing import xxh64
 from lmloop.kernels.text import text_buffer
 
@@ -25,7 +26,6 @@ class Mix(Barrier):
     """
 
     reasons: ClassVar[tuple[str, ...]] = ("not-drawn", "no-weight")
-    spill_bytes: ClassVar[int] = 40
 
     weights: dict[str, float] = Field(min_length=1)
     by: str = "kind"
@@ -49,10 +49,10 @@ class Mix(Barrier):
         """Hand everything on: proportions are a matter of the whole."""
         return keyed
 
-    def settle(self, found: pa.Table) -> pa.Table:
+    def settle(self, found: Iterable[pa.Table]) -> Iterable[pa.Table]:
         """Take from each source, in the order of the draw, until it has its share."""
-        found = found.sort_by([("key", "ascending"), ("row", "ascending")])
-        source, size = found.column("source").to_numpy(), found.column("size").to_numpy()
+        whole = pa.concat_tables(found).sort_by(KEY_ORDER)
+        source, size = whole.column("source").to_numpy(), whole.column("size").to_numpy()
         code = np.full(len(source), 2, np.uint8)
         members = {k: np.flatnonzero(source == k) for k in range(len(self.weights))}
         parts = np.array([self.weights[name] for name in sorted(self.weights)], np.float64)
@@ -61,9 +61,9 @@ class Mix(Barrier):
         for k, rows in members.items():
             before = np.cumsum(size[rows]) - size[rows]
             code[rows] = before >= scale * parts[k]
-        rows = found.column("row").to_numpy()
+        rows = whole.column("row").to_numpy()
         order = np.argsort(rows)
-        return pa.table({"row": rows[order], "code": code[order]})
+        return [pa.table({"row": rows[order], "code": code[order]})]
 
     def judge(self, batch: Batch, numbers: npt.NDArray[np.uint64], decisions: pa.Table) -> Verdict:
         """Do as was decided."""

@@ -9,10 +9,13 @@ from pydantic import Field, PositiveInt
 
 from lmloop.core.batch import Batch
 from lmloop.core.errors import DataError
+from lmloop.core.learning import HeldOut
 from lmloop.core.op import Filter, Verdict
 from lmloop.core.outside import OutsideFile
 from lmloop.kernels.language_model import NgramModel, surprise, train
-from lmloop.kernels.overlap import units_of
+from lmloop.kernels.overlap import Units, documents, units_of
+
+FOLDS = 5
 
 
 class Perplexity(Filter):
@@ -47,9 +50,28 @@ class Perplexity(Filter):
         codes = np.where(perplexity < self.min_perplexity, 1, np.where(perplexity > self.max_perplexity, 2, 0))
         return Verdict(codes.astype(np.uint8), {"perplexity": perplexity})
 
+    def held_out(self) -> HeldOut:
+        """Take the perplexity of each good text under a model of the others."""
+        units, texts = _units(tuple(self.good), self.max_words)
+        found = np.zeros(len(texts))
+        for fold in range(FOLDS):
+            inside = np.arange(len(texts)) % FOLDS == fold
+            model = train(documents(units, np.flatnonzero(~inside)), self.order)
+            found[inside] = np.exp(np.minimum(surprise(documents(units, np.flatnonzero(inside)), model), 100.0))
+        wanted = np.ones(len(texts), np.bool_)
+        return HeldOut(texts, found, wanted, "perplexity", self.max_perplexity, keeps_above=False)
+
 
 @cache
 def _model(good: Sequence[OutsideFile], order: int, max_words: int) -> NgramModel:
+    units, _ = _units(good, max_words)
+    if not len(units.hash):
+        raise DataError(f"there is no word in {', '.join(file.path.name for file in good)}")
+    return train(units, order)
+
+
+def _units(good: Sequence[OutsideFile], max_words: int) -> tuple[Units, list[str]]:
+    """Read whole texts of up to so many words, at least one."""
     texts, size = [], 0
     for text in ("\n".join(record) for file in good for record in file.records()):
         texts.append(text)
@@ -57,8 +79,5 @@ def _model(good: Sequence[OutsideFile], order: int, max_words: int) -> NgramMode
         if size > 20 * max_words:  # no language has words so long: what is beyond would not be read
             break
     units = units_of(texts)
-    whole = int(np.searchsorted(units.first, max_words, side="right"))
-    units = units._replace(first=units.first[: max(whole, 2)])
-    if not len(units.hash):
-        raise DataError(f"there is no word in {', '.join(file.path.name for file in good)}")
-    return train(units, order)
+    whole = max(int(np.searchsorted(units.first, max_words, side="right")), 2)
+    return units._replace(first=units.first[:whole]), texts[: whole - 1]

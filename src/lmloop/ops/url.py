@@ -18,9 +18,9 @@ class Url(Filter):
     """Drop documents by the address they came from: the value of ``key`` in a record's meta.
 
     ``domains`` and ``urls`` are files with a domain (its subdomains are meant, too) or an address a line. ``words``
-    and ``soft_words`` are files with words: one of the first, or more than ``max_soft_words`` of the second, drop a
-    document; ``subwords`` also count inside a word. Where addresses separate words does not matter. Records without an
-    address stay.
+    and ``soft_words`` are files with words: one of the first, or more than ``max_soft_words`` different ones of the
+    second, drop a document; ``subwords`` also count inside a word. Where addresses separate words does not matter.
+    Records without an address stay.
 
     Source: Penedo et al. 2023, "The RefinedWeb Dataset for Falcon LLM", appendix G.1. The lists are yours: the UT1
     blocklists of Université Toulouse Capitole are what most corpora use.
@@ -57,7 +57,7 @@ class Url(Filter):
         words = WORDS.findall(address)
         if any(word in _entries(tuple(self.words)) for word in words):
             return 3
-        if sum(word in _entries(tuple(self.soft_words)) for word in words) > self.max_soft_words:
+        if sum(word in _entries(tuple(self.soft_words)) for word in set(words)) > self.max_soft_words:
             return 4
         joined = "".join(words)
         return 5 if any(part in joined for part in _entries(tuple(self.subwords))) else 0

@@ -81,6 +81,23 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """The part of a histogram's rows that are of one group: `values` of each series, the share `beyond` a threshold."""
+
+    name: str
+    values: tuple[tuple[int, ...], ...]
+    beyond: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A histogram's rows by group: by source, by language."""
+
+    by: str
+    slices: tuple[Slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Histogram:
     """Counts over shared bins: n + 1 `edges` for the n values of each series (one, or before and after)."""
 
@@ -92,6 +109,7 @@ class Histogram:
     unit: str = ""
     x_log: bool = False
     thresholds: tuple[Threshold, ...] = ()
+    splits: tuple[Split, ...] = ()
     note: str = ""
 
 
@@ -205,6 +223,54 @@ class Clusters:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """What a group of rows (a source, a language) lost: `losses` by column of its matrix, `why` in words for each."""
+
+    name: str
+    rows: int
+    kept: int
+    losses: tuple[int, ...]
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Which groups of rows lost how much to which `columns` (ops)."""
+
+    title: str
+    columns: tuple[str, ...]
+    groups: tuple[Lost, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The rows that one op dropped for one reason.
+
+    `statistic` went beyond `bound` (below it where it is `low`), if it is known which did. `rows` holds the first
+    `carried` of them, packed (`packed.py`): columns of one length, and texts by place.
+    """
+
+    op: str
+    reason: str
+    count: int
+    carried: int
+    rows: str
+    statistic: str = ""
+    bound: float | None = None
+    low: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drops:
+    """Every dropped row, to be looked through by op and reason."""
+
+    title: str
+    reasons: tuple[Reason, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One step, or one input file (`use="file"`); `made` is false where an earlier run was kept."""
 
@@ -245,7 +311,7 @@ class Text:
     note: str = ""
 
 
-Block = Numbers | Funnel | Histogram | Bars | Curve | Table | Examples | Clusters | Lineage | Text
+Block = Numbers | Funnel | Histogram | Bars | Curve | Table | Matrix | Drops | Examples | Clusters | Lineage | Text
 
 KINDS: Mapping[str, type[Block]] = {kind.__name__.lower(): kind for kind in get_args(Block)}
 

@@ -17,14 +17,19 @@ MOST_TIPS = 120
 
 def histogram(block: Histogram) -> str:
     """Bars over shared bins; a second series is drawn in front of the first."""
-    edges = block.edges
-    # A logarithmic axis has no place for zero: the first bin is drawn half as wide as the next edge instead.
-    below = [edges[1] / 2] if block.x_log and len(edges) > 1 and edges[0] <= 0 < edges[1] else []
-    x = fit([*edges, *below], Scale(0, 1, block.x_log, block.x_name, block.unit), zero=False, rounded=False)
+    x = fitted(block)
     counts = [value for series in block.series for value in series.values]
     y = fit(counts, Scale(0, 1, name=block.y_name), zero=True, rounded=True)
     marks = [bar for place, series in enumerate(block.series) for bar in _bars(block, place, series, (x, y))]
     return chart(x, y, block.thresholds, marks + _bin_tips(block, x))
+
+
+def fitted(block: Histogram) -> Scale:
+    """The x axis of a histogram."""
+    edges = block.edges
+    # A logarithmic axis has no place for zero: the first bin is drawn half as wide as the next edge instead.
+    below = [edges[1] / 2] if block.x_log and len(edges) > 1 and edges[0] <= 0 < edges[1] else []
+    return fit([*edges, *below], Scale(0, 1, block.x_log, block.x_name, block.unit), zero=False, rounded=False)
 
 
 def shades(count: int) -> list[str]:

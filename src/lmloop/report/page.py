@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 ASSETS = resources.files("lmloop.report") / "assets"
 HALF_WIDE = ("histogram", "bars", "curve")
-STYLES = ("page.css", "blocks.css")
-SCRIPT = "page.js"
+STYLES = ("page.css", "blocks.css", "drops.css")
+SCRIPTS = ("page.js", "drops.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Section:
 
 def render(title: str, sections: Sequence[Section], facts: Mapping[str, str]) -> str:
     """The whole page. `facts` are the few things worth knowing of the run, shown under the title."""
-    script = _asset(SCRIPT)
+    script = "\n".join(map(_asset, SCRIPTS))
     anchors: dict[str, str] = {}
     for place, section in enumerate(sections, start=1):
         anchors.setdefault(section.name, f"step-{place}")

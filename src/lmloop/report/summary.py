@@ -182,6 +182,20 @@ def _examples(block: blocks.Examples, console: "Console") -> "list[RenderableTyp
     return [_line(block.title, f"{len(block.examples)} in the page: {told}")]
 
 
+def _drops(block: blocks.Drops, console: "Console") -> "list[RenderableType]":
+    rows = sum(reason.count for reason in block.reasons)
+    return [_line(block.title, f"{number(rows)} rows for {len(block.reasons)} reasons in the page, with texts")]
+
+
+def _matrix(block: blocks.Matrix, console: "Console") -> "list[RenderableType]":
+    table = _grid(("", "rows", "kept", *block.columns), range(1, len(block.columns) + 3))
+    for group in block.groups[:ROWS_SHOWN]:
+        lost = [share(each, group.rows) if each else MISSING for each in group.losses]
+        name = _text(ellipsis(group.name, CELL_WIDTH))
+        table.add_row(name, number(group.rows), share(group.kept, group.rows), *lost)
+    return [_line(block.title), table, *_more(len(block.groups) - ROWS_SHOWN)]
+
+
 def _clusters(block: blocks.Clusters, console: "Console") -> "list[RenderableType]":
     largest = max((cluster.size for cluster in block.clusters), default=0)
     return [_line(block.title, f"{len(block.clusters)} groups in the page, the largest of {number(largest)} texts")]
@@ -211,7 +225,7 @@ def _more(count: int) -> "list[RenderableType]":
     return [_text(f" and {number(count)} more in the page", "dim")] if count > 0 else []
 
 
-ONE_LINERS = (blocks.Examples, blocks.Clusters, blocks.Lineage, blocks.Text)
+ONE_LINERS = (blocks.Drops, blocks.Examples, blocks.Clusters, blocks.Lineage, blocks.Text)
 
 DRAWINGS: "Mapping[str, Callable[[Any, Console], list[RenderableType]]]" = {
     "numbers": _numbers,
@@ -220,6 +234,8 @@ DRAWINGS: "Mapping[str, Callable[[Any, Console], list[RenderableType]]]" = {
     "bars": _bars,
     "curve": _curve,
     "table": _table,
+    "matrix": _matrix,
+    "drops": _drops,
     "examples": _examples,
     "clusters": _clusters,
     "lineage": _lineage,

@@ -8,6 +8,7 @@ from lmloop.report import blocks
 from lmloop.report.charts import curve, histogram, shades
 from lmloop.report.dag import lineage
 from lmloop.report.prose import difference, is_long, marked
+from lmloop.report.ridges import splits
 from lmloop.report.units import MINUS, fixed, measure, number, pair, share, short, size
 
 LONGEST_TEXT = 6000
@@ -71,7 +72,7 @@ def _stage(stage: blocks.Stage, widest: int, first: int) -> dict[str, Any]:
 
 
 def _histogram(block: blocks.Histogram) -> dict[str, Any]:
-    return {"plot": histogram(block), "legend": _legend(block.series), "y_name": block.y_name}
+    return {"plot": histogram(block), "legend": _legend(block.series), "y_name": block.y_name, "splits": splits(block)}
 
 
 def _legend(series: Sequence[blocks.Series]) -> list[dict[str, str]]:
@@ -144,6 +145,59 @@ def _cell(value: blocks.Cell, decimals: int | None) -> dict[str, Any]:
     if value is None or not math.isfinite(value):
         return {"text": number(None), "order": ""}
     return {"text": fixed(value, decimals), "order": value}
+
+
+def _matrix(block: blocks.Matrix) -> dict[str, Any]:
+    widest = max((group.rows for group in block.groups), default=0) or 1
+    return {"columns": block.columns, "groups": [_lost(block, group, widest) for group in block.groups]}
+
+
+def _lost(block: blocks.Matrix, group: blocks.Lost, widest: int) -> dict[str, Any]:
+    cells = []
+    for column, lost, why in zip(block.columns, group.losses, group.why or ("",) * len(group.losses), strict=False):
+        part = lost / group.rows if group.rows else 0.0
+        told = f"{group.name}, {column}: {number(lost)} of {number(group.rows)} rows"
+        cells.append(
+            {
+                "share": share(lost, group.rows) if lost else "",
+                "order": part,
+                # the root makes small losses visible beside large ones
+                "depth": round(100 * part**0.5),
+                "tip": f"{told}\n{why}" if lost and why else told,
+            }
+        )
+    return {
+        "name": group.name,
+        "rows": number(group.rows),
+        "rows_order": group.rows,
+        "wide": round(100 * group.rows / widest, 1),
+        "kept": share(group.kept, group.rows),
+        "kept_wide": round(100 * group.kept / widest, 1),
+        "kept_order": group.kept / group.rows if group.rows else 0.0,
+        "cells": cells,
+    }
+
+
+def _drops(block: blocks.Drops) -> dict[str, Any]:
+    ops: dict[str, list[dict[str, Any]]] = {}
+    most = max((reason.count for reason in block.reasons), default=0) or 1
+    for place, reason in enumerate(block.reasons):
+        ops.setdefault(reason.op, []).append(
+            {
+                "place": place,
+                "op": reason.op,
+                "reason": reason.reason,
+                "count": number(reason.count),
+                "exact": reason.count,
+                "wide": round(100 * reason.count / most, 1),
+                "carried": reason.carried,
+                "statistic": reason.statistic,
+                "bound": "" if reason.bound is None else f"{reason.bound:g}",
+                "low": reason.low,
+                "rows": reason.rows,
+            }
+        )
+    return {"ops": [{"name": op, "reasons": reasons} for op, reasons in ops.items()]}
 
 
 def _examples(block: blocks.Examples) -> dict[str, Any]:
@@ -236,6 +290,8 @@ VIEWS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "bars": _bars,
     "curve": _curve,
     "table": _table,
+    "matrix": _matrix,
+    "drops": _drops,
     "examples": _examples,
     "clusters": _clusters,
     "text": _text,

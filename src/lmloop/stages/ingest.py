@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 from lmloop.core.batch import Batch, from_records
 from lmloop.core.card import WORK
 from lmloop.core.engine.blame import blaming
-from lmloop.core.engine.pool import Pool, Result
+from lmloop.core.engine.pool import Result, open_pool
 from lmloop.core.engine.shards import DATA, ShardWriter, prune
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
@@ -84,7 +84,7 @@ class Ingest(Step):
             ReadTask(number, sum(source.size for source in group), self.reader.spec(), group, out)
             for number, group in enumerate(self._groups(sources))
         ]
-        with Pool(context.workers, context.progress) as pool:
+        with open_pool(context) as pool:
             results = pool.each("read", read_sources, tasks, out / WORK / "done")
         prune(out / DATA, {name for result in results for name in result["shards"]})
         total = _total(results)

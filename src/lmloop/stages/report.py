@@ -1,6 +1,7 @@
 """Report: one page that shows all that its inputs came from, step by step."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, get_args
 
@@ -8,7 +9,9 @@ from lmloop.core.card import Card
 from lmloop.core.errors import DataError
 from lmloop.core.lineage import ancestors
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.core.verdicts import is_curated
 from lmloop.report import blocks
+from lmloop.report.changes import change_blocks
 from lmloop.report.page import Section, render
 
 PAGE = "report.html"
@@ -18,7 +21,8 @@ class Report(Step):
     """Draw one self-contained HTML page of everything that the inputs came from.
 
     Each step that left blocks has its section, in the order in which they were made, and a drawing of the
-    lineage comes last. ``title`` stands at the top.
+    lineage comes last. Two curations among the inputs are compared: which rows changed verdict. ``title`` stands at
+    the top.
     """
 
     takes: ClassVar[tuple[Kind, ...]] = tuple(kind for kind in get_args(Kind) if kind not in ("log", "report"))
@@ -32,6 +36,7 @@ class Report(Step):
         home = inputs[0].path.parent
         sections = [_section(card, home) for card in cards]
         shown = [section for section in sections if section.blocks]
+        shown += _changes(inputs)
         lineage = Section("lineage", "what came from what", blocks=(_lineage(cards),))
         page = render(self.title, [*shown, lineage], _facts(cards))
         (out / PAGE).write_text(page, encoding="utf-8")
@@ -51,6 +56,16 @@ def _section(card: Card, home: Path) -> Section:
     place = home / card.folder / BLOCKS
     shown = blocks.read(place) if place.exists() else ()
     return Section(card.id, card.use, card.folder, card.key, card.seconds, shown)
+
+
+def _changes(inputs: Sequence[Artifact]) -> list[Section]:
+    """Compare each curation among the inputs with the one before it."""
+    curated = [item.path for item in inputs if is_curated(item.path)]
+    found = []
+    for before, after in pairwise(curated):
+        shown = change_blocks(before, after)
+        found.append(Section("changes", "rows that changed verdict", after.name, blocks=tuple(shown)))
+    return found
 
 
 def _lineage(cards: Sequence[Card]) -> blocks.Lineage:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lmloop.core.batch import SCHEMA, STATS, Batch
-from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Filter, Map, Op, Outcome, Split, Verdict, divide
+from lmloop.core.op import (
+    DROP_OP,
+    DROP_REASON,
+    KEY_ORDER,
+    Barrier,
+    DoubleBarrier,
+    Filter,
+    Map,
+    Op,
+    Outcome,
+    Split,
+    Verdict,
+    divide,
+)
 from lmloop.core.part import build
 from lmloop.testing.parts import blaming, check_part
 from lmloop.testing.samples import as_arrow, record_columns, same, same_values, sample_batch
@@ -97,7 +111,7 @@ def check_barrier(op: Barrier, batch: Batch) -> None:
                 pieces = pa.concat_arrays([as_arrow(part.stats[stat]) for part in parts])
                 assert same_values(as_arrow(values), pieces), f"{op.name()}: other statistic {stat!r} {where}"
     nothing = op.map(batch.slice(0, 0), np.empty(0, np.uint64))
-    decisions = op.settle(op.reduce(nothing))
+    decisions = pa.concat_tables(op.settle([op.reduce(nothing)]))
     assert "row" in decisions.column_names, f"{op.name()}: settle gives a table with the column row"
     assert decisions.num_rows == 0, f"{op.name()}: decisions out of nothing"
 
@@ -114,18 +128,31 @@ def _simulate(op: Barrier, batch: Batch, cuts: tuple[int, ...], partitions: int)
     pieces = _pieces(batch, cuts)
     starts = np.cumsum([0, *(piece.num_rows for piece in pieces)]).astype(np.uint64)
     numbers = [np.arange(starts[i], starts[i + 1], dtype=np.uint64) for i in range(len(pieces))]
-    keyed = pa.concat_tables([op.map(piece, rows) for piece, rows in zip(pieces, numbers, strict=True)])
+    pairs = list(zip(pieces, numbers, strict=True))
+    keyed = [op.map(piece, rows) for piece, rows in pairs]
+    decisions = _decide(op, keyed, partitions, (op.reduce, op.settle))
+    if isinstance(op, DoubleBarrier) and op.makes_sure():
+        keyed = [op.map_again(piece, rows, _among(decisions, rows)) for piece, rows in pairs]
+        decisions = _decide(op, keyed, partitions, (op.reduce_again, op.settle_again))
+    for piece, rows in pairs:
+        yield op.judge(piece, rows, _among(decisions, rows))
+
+
+def _decide(op: Barrier, tables: list[pa.Table], partitions: int, phases: tuple[Any, Any]) -> pa.Table:
+    reduce, settle = phases
+    keyed = pa.concat_tables(tables)
     part = _partition(keyed.column("key").to_numpy(), partitions)
-    found = []
-    for number in reversed(range(partitions)):
-        rows = keyed.filter(pa.array(part == number)).sort_by([("key", "ascending"), ("row", "ascending")])
-        found.append(op.reduce(rows))
-    decisions = op.settle(pa.concat_tables(found))
+    found = [
+        reduce(keyed.filter(pa.array(part == number)).sort_by(KEY_ORDER)) for number in reversed(range(partitions))
+    ]
+    decisions = pa.concat_tables(settle(found))
     decided = decisions.column("row").to_numpy()
     assert np.all(decided[:-1] <= decided[1:]), f"{op.name()}: settle must order its decisions by row"
-    for piece, rows in zip(pieces, numbers, strict=True):
-        mine = decisions.filter(pa.array(np.isin(decided, rows)))
-        yield op.judge(piece, rows, mine)
+    return decisions
+
+
+def _among(decisions: pa.Table, rows: npt.NDArray[np.uint64]) -> pa.Table:
+    return decisions.filter(pa.array(np.isin(decisions.column("row").to_numpy(), rows)))
 
 
 def _partition(keys: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint64]:

@@ -9,6 +9,8 @@ from typing import get_args
 from lmloop.core.card import Card, list_files
 from lmloop.core.engine.shards import DATA, ShardWriter
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Step
+from lmloop.kernels.tokenizing import FILE
+from lmloop.kernels.tokenizing.toy import byte_tokenizer
 from lmloop.report import blocks
 from lmloop.testing.parts import blaming, check_part
 from lmloop.testing.readers import PLAIN
@@ -34,6 +36,8 @@ def check_step(step: Step, inputs: Sequence[Artifact] | None = None) -> None:
             (base / "files" / path).parent.mkdir(parents=True, exist_ok=True)
             (base / "files" / path).write_bytes(content)
         given = list(inputs) if inputs is not None else _records(base) if "records" in step.takes else []
+        if inputs is None and step.makes == "tokens":  # nothing becomes tokens without a tokenizer
+            given += _tokenizer(base)
         context = Context(seed=7, workers=1, base=base / "files")
         first = _carry_out(step, given, base / "first", context)
         for what, other in (("a second time", context), ("with two workers", replace(context, workers=2))):
@@ -68,3 +72,14 @@ def _records(base: Path) -> list[Artifact]:
     card = replace(card, files=list_files(folder))
     card.write(folder)
     return [Artifact("records", folder.rename(base / card.folder), key, card.id)]
+
+
+def _tokenizer(base: Path) -> list[Artifact]:
+    """Make the smallest tokenizer: a token a byte."""
+    folder = base / "tokenizer"
+    folder.mkdir()
+    (folder / FILE).write_bytes(byte_tokenizer().read_bytes())
+    key = "1" * 32
+    card = Card("tokenizer", "tokenizer", "tokenizer", key, 0, {}, {}, None, {}, files=list_files(folder))
+    card.write(folder)
+    return [Artifact("tokenizer", folder.rename(base / card.folder), key, card.id)]

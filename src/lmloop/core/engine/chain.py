@@ -1,93 +1,26 @@
 """A chain of ops over the shards of a corpus: segments of ops with barriers between them.
 
 For ``[A, B, dedup, C]`` the phases are: A and B over every shard, keying the rows for dedup on the way
-(map); each part of the key space by itself (reduce); one decision over all that was found (settle); and
-the decisions with C over every shard again. Each phase is a list of tasks for the pool, so each can be
-killed and gone on with, and no result depends on the number of workers.
+(map); each part of the key space by itself (reduce); one decision over all that was found (settle; all of it
+in :mod:`lmloop.core.engine.decide`); and the decisions with C over every shard again. Each phase is a list of
+tasks for the pool, so each can be killed and gone on with, and no result depends on the number of workers.
 """
 
 import shutil
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
-
-import pyarrow as pa
+from typing import Any
 
 from lmloop.core.card import WORK
-from lmloop.core.engine.blame import blaming
-from lmloop.core.engine.marks import Task, forget_files, read_mark, task_digest
+from lmloop.core.engine.decide import Decision, Lost, be_sure
 from lmloop.core.engine.pool import Pool, Result
 from lmloop.core.engine.segment import OpTally, SegmentTask, run_segment
-from lmloop.core.engine.shards import DATA, Shard, list_shards, prune
-from lmloop.core.engine.spill import partitions, read_partition, read_table, write_table
+from lmloop.core.engine.shards import DATA, DROPPED, Shard, list_shards, prune
+from lmloop.core.engine.spill import partitions
 from lmloop.core.op import Barrier, Op
-from lmloop.core.part import build
 
-DROPPED = "dropped"
 SECONDS = ("op_seconds", "file_seconds", "seconds")
-
-T = TypeVar("T", bound=Task)
-
-
-@dataclass(frozen=True, slots=True)
-class ReduceTask:
-    """One part of a barrier's key space: the spill files of all shards, and where the findings go."""
-
-    number: int
-    size: int
-    barrier: Mapping[str, Any]
-    spills: tuple[Path, ...]
-    target: Path
-
-    @property
-    def name(self) -> str:
-        """The number of the partition."""
-        return f"{self.number:05d}"
-
-
-@dataclass(frozen=True, slots=True)
-class SettleTask:
-    """The one decision of a barrier: what was found in all parts of its key space, and where it goes."""
-
-    size: int
-    barrier: Mapping[str, Any]
-    found: tuple[Path, ...]
-    target: Path
-    name: str = "settle"
-
-
-def reduce_partition(task: ReduceTask) -> Result:
-    """Bring together the rows of one part of the key space and look at them."""
-    start = time.process_time()
-    barrier = cast(Barrier, build("ops", task.barrier))
-    keyed = read_partition(task.spills, task.number)
-    reading = time.process_time()
-    with blaming(f"op {barrier.name()!r}", f"part {task.name} of its keys"):
-        found = barrier.reduce(keyed)
-    reducing = time.process_time()
-    write_table(task.target, found)
-    return _spent(start, reading, reducing, task.target)
-
-
-def settle(task: SettleTask) -> Result:
-    """Write what is decided over all that was found."""
-    start = time.process_time()
-    barrier = cast(Barrier, build("ops", task.barrier))
-    found = pa.concat_tables(read_table(path) for path in task.found)
-    reading = time.process_time()
-    with blaming(f"op {barrier.name()!r}", "all that it found"):
-        decisions = barrier.settle(found)
-    settling = time.process_time()
-    write_table(task.target, decisions)
-    return _spent(start, reading, settling, task.target)
-
-
-def _spent(start: float, reading: float, working: float, target: Path) -> Result:
-    end = time.process_time()
-    seconds = {"op_seconds": working - reading, "file_seconds": reading - start + end - working, "seconds": end - start}
-    return {"files": [target], "ops": [], "size": target.stat().st_size, **seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +33,6 @@ class Totals:
     seconds: float
 
 
-class _Lost(Exception):
-    """An unfinished run lacks a file that its next phase needs."""
-
-
 def run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool, samples: int = 20) -> Totals:
     """Run ops over the shards of some record artifacts into ``out/data`` and ``out/dropped``.
 
@@ -112,7 +41,7 @@ def run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool, 
     """
     try:
         return _run_chain(ops, inputs, out, pool, samples)
-    except _Lost as lost:
+    except Lost as lost:
         pool.progress.say(f"  {lost} of the unfinished run is gone: its step begins again")
         shutil.rmtree(out / WORK)
         return _run_chain(ops, inputs, out, pool, samples)
@@ -123,21 +52,21 @@ def _run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool,
     segments, barriers = split(ops)
     results: list[list[Result]] = []
     kept: set[str] = set()
-    before: tuple[Barrier, Path] | None = None
+    before: Decision | None = None
     for number, segment in enumerate(segments):
         after = barriers[number] if number < len(barriers) else None
         phase = _Phase(out, number, shards, before, after)
         tasks = phase.tasks(segment, samples)
         kept.update(path.name for task in tasks for path in (task.target, task.dropped))
         if before is not None:
-            _be_sure(phase.done, tasks, lambda task: [task.source, *(task.before or ())[1:]])
+            be_sure(phase.done, tasks, lambda task: [task.source, *(task.before or ())[1:]])
         results.append(pool.each(_label(segment, before), run_segment, tasks, phase.done))
         if before is not None:
-            _use_up(before[1].parent)
+            before.use_up()
         if after is not None:
             shards = phase.results(results[-1])
-            results += phase.settle(after, pool, results[-1])
-            before = (after, phase.decisions)
+            before = Decision(after, phase.folder, shards, pool)
+            results += before.carry_out(results[-1], phase.partitions)
     for folder in (DATA, DROPPED):
         prune(out / folder, kept)
     return _total(results)
@@ -151,24 +80,22 @@ class _Phase:
         out: Path,
         number: int,
         shards: Sequence[Shard],
-        before: tuple[Barrier, Path] | None,
+        before: Decision | None,
         after: Barrier | None,
     ) -> None:
         self.out, self.number, self.shards, self.before = out, number, shards, before
         self.after = after
         self.folder = out / WORK / str(number)
         self.done = self.folder / "done"
-        self.decisions = self.folder / "decisions.arrow"
-        rows = sum(shard.rows for shard in shards)
-        self.partitions = partitions(rows, after.spill_bytes) if after else 0
-        for name in ("rows", "keys", "found"):
+        self.partitions = partitions(sum(shard.rows for shard in shards), sum(shard.size for shard in shards))
+        for name in ("rows", "keys"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (out / DROPPED).mkdir(exist_ok=True)
 
     def tasks(self, ops: Sequence[Op], samples: int) -> list[SegmentTask]:
         """Give the task of each shard."""
         specs = tuple(op.spec() for op in ops)
-        before = (self.before[0].spec(), self.before[1]) if self.before else None
+        before = (self.before.spec, self.before.decisions) if self.before else None
         return [
             SegmentTask(
                 number=shard.number,
@@ -188,19 +115,6 @@ class _Phase:
         """Give the shards that this phase wrote, for the next one."""
         pairs = zip(self.shards, results, strict=True)
         return [Shard(shard.number, self._target(shard), done["rows"], done["size"]) for shard, done in pairs]
-
-    def settle(self, barrier: Barrier, pool: Pool, mapped: Sequence[Result]) -> list[list[Result]]:
-        """Reduce every partition, and write what is decided over all that was found."""
-        spec, spills = barrier.spec(), tuple(self._keys(shard) for shard in self.shards)
-        size = sum(done["key_size"] for done in mapped) // self.partitions
-        found = tuple(self.folder / "found" / f"{n:05d}.arrow" for n in range(self.partitions))
-        tasks = [ReduceTask(n, size, spec, spills, target) for n, target in enumerate(found)]
-        _be_sure(self.folder / "reduced", tasks, lambda task: task.spills)
-        reduced = pool.each(f"{barrier.name()}: match", reduce_partition, tasks, self.folder / "reduced")
-        decision = [SettleTask(sum(done["size"] for done in reduced), spec, found, self.decisions)]
-        _be_sure(self.folder / "settled", decision, lambda task: task.found)
-        settled = pool.each(f"{barrier.name()}: decide", settle, decision, self.folder / "settled")
-        return [reduced, settled]
 
     def _target(self, shard: Shard) -> Path:
         if self.after is None:
@@ -224,25 +138,9 @@ def split(ops: Sequence[Op]) -> tuple[list[list[Op]], list[Barrier]]:
     return segments, barriers
 
 
-def _label(ops: Sequence[Op], before: tuple[Barrier, Path] | None) -> str:
-    names = [before[0].name()] if before else []
+def _label(ops: Sequence[Op], before: Decision | None) -> str:
+    names = [before.barrier.name()] if before else []
     return ", ".join([*names, *(op.name() for op in ops)]) or "read"
-
-
-def _be_sure(done: Path, tasks: Sequence[T], needs: Callable[[T], Collection[Any]]) -> None:
-    """See that what the open tasks read, which earlier phases made, is still there."""
-    for task in tasks:
-        lost = next((path for path in needs(task) if not path.exists()), None)
-        if lost is not None and read_mark(done, task, task_digest(done, task)) is None:
-            raise _Lost(f"{lost.parent.name}/{lost.name}")
-
-
-def _use_up(phase: Path) -> None:
-    """Remove the rows of a phase that is used up; that it is done stays written."""
-    for name in ("done", "reduced"):
-        forget_files(phase / name, phase)
-    for name in ("rows", "keys", "found"):
-        shutil.rmtree(phase / name, ignore_errors=True)
 
 
 def _total(results: Sequence[Sequence[Result]]) -> Totals:

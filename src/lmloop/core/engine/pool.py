@@ -9,15 +9,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lmloop.core.engine.marks import Result, Task, mark_file, read_mark, task_digest, write_mark
 from lmloop.core.engine.worker import Worker, WorkerDied, shield_from_interrupts
 from lmloop.core.errors import Interrupted, StepError
 from lmloop.core.progress import Bar, Progress, Silent
+from lmloop.core.step import Context
 
 MOST_DEATHS = 3
 """So often may a worker die on one task before we say that the task kills it."""
+MEMORY = 2 << 30
+
+MEMORY_HINT = "most often the machine is out of memory: use fewer workers or smaller shards"
 
 T = TypeVar("T", bound=Task)
 
@@ -26,22 +30,38 @@ T = TypeVar("T", bound=Task)
 class Order(Generic[T]):
     """A task to do, how, and where its mark goes."""
 
-    work: Callable[[T], Result]
+    work: Callable[..., Result]
     task: T
     digest: str
     done: Path
 
 
-def carry_out(order: Order[T]) -> None:
-    """Do a task and leave its mark. Whoever does the work also marks it: nothing finished is ever done again."""
-    write_mark(order.done, order.task, order.digest, order.work(order.task))
+def carry_out(order: Order[T], *given: Any) -> None:
+    """Do a task and leave its mark. Whoever does the work also marks it: nothing finished is ever done again.
+
+    ``given`` is handed to the work beside the task: what it would otherwise read from files.
+    """
+    write_mark(order.done, order.task, order.digest, order.work(order.task, *given))
+
+
+def open_pool(context: Context) -> "Pool":
+    """Give the workers that a context asks for: processes of this machine, or tasks on a Ray cluster."""
+    if context.engine == "ray":
+        from lmloop.core.engine.cluster import RayPool
+
+        return RayPool(context.workers, context.progress, context.memory)
+    return Pool(context.workers, context.progress, context.memory)
 
 
 class Pool:
-    """Worker processes, started on first use. With one worker the work is done in this process."""
+    """Worker processes, started on first use. With one worker the work is done in this process.
 
-    def __init__(self, workers: int, progress: Progress | None = None) -> None:
+    ``memory`` is in bytes, for all workers together; ``share`` is what one of them may use.
+    """
+
+    def __init__(self, workers: int, progress: Progress | None = None, memory: int = MEMORY) -> None:
         self.workers = max(1, workers)
+        self.share = memory // self.workers
         self.progress = progress or Silent()
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
@@ -54,26 +74,41 @@ class Pool:
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self._stop()
 
-    def each(self, label: str, work: Callable[[T], Result], tasks: Sequence[T], done: Path) -> list[Result]:
+    def shuffle(self, label: str, work: Callable[..., Result], tasks: Sequence[T], done: Path) -> list[Result]:
+        """Do tasks of which each reads its part from the spill files of all shards; here every worker can read them."""
+        return self.each(label, work, tasks, done)
+
+    def each(self, label: str, work: Callable[..., Result], tasks: Sequence[T], done: Path) -> list[Result]:
         """Do every task that has no mark in the folder ``done`` yet; give all results in order.
 
         Raises:
             StepError: a worker died on the same task three times.
         """
-        done.mkdir(parents=True, exist_ok=True)
-        orders = [Order(work, task, task_digest(done, task), done) for task in tasks]
-        results = {order.task.name: read_mark(done, order.task, order.digest) for order in orders}
+        return self._each(label, [Order(work, task, task_digest(done, task), done) for task in tasks], self._do)
+
+    def _each(
+        self, label: str, orders: Sequence[Order[T]], do: Callable[[Sequence[Order[T]], Bar], None]
+    ) -> list[Result]:
+        """Do what has no mark yet; whoever does it leaves one."""
+        for done in {order.done for order in orders}:
+            done.mkdir(parents=True, exist_ok=True)
+        results = {order.task.name: read_mark(order.done, order.task, order.digest) for order in orders}
         missing = [order for order in orders if results[order.task.name] is None]
         with self.progress.bar(label, sum(order.task.size for order in missing) / 1e6, "MB") as bar:
-            if self.workers == 1 or len(tasks) == 1:
-                for order in missing:
-                    carry_out(order)
-                    _advance(bar, order)
-            elif missing:
-                self._side_by_side(missing, bar)
+            if missing:
+                do(missing, bar)
         for order in missing:
-            results[order.task.name] = read_mark(done, order.task, order.digest)
+            results[order.task.name] = read_mark(order.done, order.task, order.digest)
         return [_there(results[order.task.name], order) for order in orders]
+
+    def _do(self, orders: Sequence[Order[T]], bar: Bar) -> None:
+        """Do some tasks, in any order."""
+        if self.workers > 1 and len(orders) > 1:
+            self._side_by_side(orders, bar)
+            return
+        for order in orders:
+            carry_out(order)
+            advance(bar, order)
 
     def _side_by_side(self, orders: Sequence[Order[T]], bar: Bar) -> None:
         """Keep the workers busy until all is done; a task whose worker died is done again, alone."""
@@ -89,11 +124,11 @@ class Pool:
                     self.progress.say("  a worker process died: its work is done again")
                     suspects.append(order)
                 else:
-                    _advance(bar, order)
+                    advance(bar, order)
             # alone, a task has all the memory there is, and a further death is surely its own doing
             for order in suspects:
                 threads.submit(self._retry, order).result()
-                _advance(bar, order)
+                advance(bar, order)
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             self._stop()
@@ -110,7 +145,7 @@ class Pool:
                 how = str(death)
         raise StepError(
             f"a worker died {MOST_DEATHS} times on shard {order.task.name} ({how})",
-            hint="most often the machine is out of memory: use fewer workers or smaller shards",
+            hint=MEMORY_HINT,
         )
 
     def _ask(self, order: Order[T]) -> None:
@@ -147,7 +182,8 @@ class Pool:
             worker.close()
 
 
-def _advance(bar: Bar, order: Order[T]) -> None:
+def advance(bar: Bar, order: Order[T]) -> None:
+    """Say that a task is done."""
     bar.advance(order.task.size / 1e6)
 
 
@@ -158,4 +194,4 @@ def _there(result: Result | None, order: Order[T]) -> Result:
     return result
 
 
-__all__ = ["Pool", "Result", "Task"]
+__all__ = ["Pool", "Result", "Task", "open_pool"]

@@ -17,13 +17,10 @@ import pyarrow as pa
 from lmloop.core.batch import SCHEMA, Batch
 from lmloop.core.engine.blame import blaming
 from lmloop.core.engine.marks import Result
-from lmloop.core.engine.shards import ShardWriter, read_shard
-from lmloop.core.engine.spill import read_table, rows_between, write_spill
+from lmloop.core.engine.shards import ROW_BITS, ShardWriter, read_shard
+from lmloop.core.engine.spill import RowTable, write_spill
 from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Op, divide, text_bytes
 from lmloop.core.part import build
-
-ROW_BITS = 40
-"""A row's number is its shard's number and, in the low bits, its place in the shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +92,7 @@ class _Segment:
             with self._files():
                 kept.flush()
         with self._files():
-            if self.task.after is not None:
-                write_spill(self.task.after[1], keyed, self.task.after[2])
+            key_bytes = write_spill(self.task.after[1], keyed, self.task.after[2]) if self.task.after else 0
             _write_dropped(self.task.dropped, dropped)
         keys = self.task.after[1] if self.task.after else None
         return {
@@ -105,6 +101,7 @@ class _Segment:
             "rows": rows,
             "size": self.task.target.stat().st_size,
             "key_size": keys.stat().st_size if keys else 0,
+            "key_bytes": key_bytes,
             "op_seconds": self.map_seconds + sum(tally.seconds for tally in self.tallies),
             "file_seconds": self.file_seconds,
             "seconds": time.process_time() - start,
@@ -112,13 +109,13 @@ class _Segment:
 
     def _stream(self, dropped: list[pa.Table]) -> Iterator[Batch]:
         row = 0
-        decisions = read_table(self.task.before[1]) if self.task.before else None
+        decisions = RowTable(self.task.before[1]) if self.task.before else None
         for whole in self._read():
             batch, tallies = whole, iter(self.tallies)
             if self.before is not None:
                 assert decisions is not None
                 numbers = self._numbers(row, batch.num_rows)
-                mine = rows_between(decisions, self._first(row), self._first(row + batch.num_rows))
+                mine = decisions.between(self._first(row), self._first(row + batch.num_rows))
                 row += batch.num_rows
                 batch = self._judge(self.before, batch, (numbers, mine), next(tallies), dropped)
             for op, tally in zip(self.ops, tallies, strict=True):

@@ -15,7 +15,10 @@ from lmloop.core.draft import draft_name, finish
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
 
-DATA = "data"
+DATA, DROPPED = "data", "dropped"
+ROW_BITS = 40
+"""A row's number is its shard's number and, in the low bits, its place in the shard."""
+
 GROUP_BYTES = 8 << 20
 """About how much text a row group holds: what a worker has in memory at a time is a few of them."""
 
@@ -77,6 +80,15 @@ def read_columns(folder: Path, columns: list[str] | None) -> Iterator[pa.Table]:
                 with _readable(path):
                     table = file.read_row_group(group, columns=wanted)
                 yield table
+
+
+def list_columns(folder: Path) -> list[str]:
+    """List the columns that any of a folder's Parquet files has, in the order in which they come up."""
+    found: dict[str, None] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        with _open(path) as file:
+            found.update(dict.fromkeys(file.schema_arrow.names))
+    return [*found]
 
 
 def prune(folder: Path, keep: Container[str]) -> None:

@@ -53,7 +53,7 @@ def carry_out(recipe: "Recipe", home: Path, limits: Limits, summary: bool) -> No
     from lmloop.faces.told import Teller
 
     told = progress.Silent() if limits.quiet else progress.default()
-    context = Context(recipe.seed, limits.workers or cores(), limits.memory, recipe.folder, told)
+    context = Context(recipe.seed, limits.workers or cores(), limits.memory, limits.engine, recipe.folder, told)
     teller = Teller(recipe, told)
     for done in steps(recipe, home, context):
         teller.tell(done)

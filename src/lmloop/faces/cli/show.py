@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lmloop.core.card import Card
+    from lmloop.core.dropped import Choice
 
 FILES_SHOWN = 8
 
@@ -26,6 +27,10 @@ class Which:
 
     op: str | None
     reason: str | None
+    source: str | None
+    grep: str | None
+    near: float | None
+    sort: str | None
     count: int
 
 
@@ -38,7 +43,9 @@ class Which:
         "lmloop show clean --rows 3                  # the first rows it kept",
         "lmloop show clean --dropped -n 5            # what was dropped, why, and on what numbers",
         "lmloop show clean --dropped --op length --reason short",
-        "lmloop show clean --dropped --json          # one JSON object a line",
+        "lmloop show clean --dropped --near-threshold --op gopher-quality",
+        "lmloop show clean --dropped --sort -words --source notes/ --grep 版权 --limit 3",
+        "lmloop show clean --dropped --limit 0 --json    # every one, a JSON object a line",
         "lmloop show raw --json                      # the run card",
     ),
 )
@@ -51,8 +58,25 @@ class Which:
     Which,
     click.option("--op", metavar="NAME", help="Of the dropped rows: those that this op dropped."),
     click.option("--reason", metavar="NAME", help="Of the dropped rows: those dropped for this reason."),
+    click.option("--source", metavar="NAME", help="Of the dropped rows: those from there (part of a name, or *.md)."),
+    click.option("--grep", metavar="REGEX", help="Of the dropped rows: those with this in their kept text."),
     click.option(
-        "-n", "count", type=click.IntRange(1), metavar="N", default=10, show_default=True, help="How many dropped rows."
+        "--near-threshold",
+        "near",
+        type=click.FloatRange(0),
+        is_flag=False,
+        flag_value=0.1,
+        metavar="SHARE",
+        help="Of the dropped rows: those that a little more would have kept, nearest first.  [0.1: within 10 %]",
+    ),
+    click.option("--sort", metavar="STAT", help="Order dropped rows by a statistic; -STAT: the largest first."),
+    click.option(
+        *("-n", "--limit", "count"),
+        type=click.IntRange(0),
+        metavar="N",
+        default=10,
+        show_default=True,
+        help="How many dropped rows; 0: all.",
     ),
 )
 @JSON
@@ -67,13 +91,19 @@ def verb(run: str, home: Path, rows: int | None, dropped: bool, which: Which, as
     folder = find_run(home, run)
     card = Card.read(folder)
     if dropped:
-        look.print_rows(look.dropped(folder, which.count, which.op, which.reason), as_json)
+        look.print_rows(look.dropped(folder, card, _choice(which)), as_json)
     elif rows:
         look.print_rows(look.kept(folder, rows), as_json)
     elif as_json:
         print_json({"folder": folder.as_posix(), **asdict(card)})
     else:
         _show(folder, card)
+
+
+def _choice(which: Which) -> "Choice":
+    from lmloop.core.dropped import Choice
+
+    return Choice(**{**asdict(which), "count": which.count or None})
 
 
 def _show(folder: Path, card: "Card") -> None:

@@ -18,7 +18,7 @@ SYMBOLS = r" ?[^\s\p{L}\p{N}]{1,64}[\r\n]{0,64}"
 SPACES = r"\s{0,63}[\r\n]|\s{1,64}(?!\S)|\s{1,64}"
 HAN = r"\p{Han}{1,64}"
 KANA = r"[\p{Hiragana}\p{Katakana}ー]{1,64}"
-OTHER_LETTERS = r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}&&[^\p{Han}\p{Hiragana}\p{Katakana}]]{1,64}"
+OTHER_LETTERS = r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}&&[^\p{Han}\p{Hiragana}\p{Katakana}ー]]{1,64}"
 CAMEL = r"[^\r\n\p{L}\p{N}]?(?:\p{Lu}{0,63}[\p{L}\p{M}&&[^\p{Lu}]]{1,64}|\p{Lu}{1,64})"
 INDENT = r"\r?\n[ \t]{0,62}(?=\S)"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from lmloop.core.engine.chain import Totals, run_chain
-from lmloop.core.engine.pool import Pool
+from lmloop.core.engine.pool import open_pool
 from lmloop.core.op import AnyOp
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.report import blocks
@@ -34,7 +34,7 @@ class Curate(Step):
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Run the chain over all shards and describe what came of it."""
-        with Pool(context.workers, context.progress) as pool:
+        with open_pool(context) as pool:
             totals = run_chain(self.ops, [item.path for item in inputs], out, pool, SAMPLES[self.dropped])
         blocks.write(out / BLOCKS, describe(out, totals, self.ops))
         return _metrics(totals)

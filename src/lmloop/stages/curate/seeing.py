@@ -1,29 +1,34 @@
 """What a curation shows: where rows went, how they are spread, what was dropped and why, what was alike."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow.compute as pc
-
-from lmloop.core.engine.chain import DROPPED, Totals
-from lmloop.core.engine.shards import DATA, read_columns
+from lmloop.core.engine.chain import Totals
 from lmloop.core.op import Op
 from lmloop.report import blocks
-from lmloop.stages.curate.specimens import clusters, examples
+from lmloop.report.masks import masker
+from lmloop.stages.curate.breakdown import matrices
+from lmloop.stages.curate.drops import drops
+from lmloop.stages.curate.origins import groupings
+from lmloop.stages.curate.privacy import personal_data
+from lmloop.stages.curate.specimens import clusters
 from lmloop.stages.curate.spread import histograms
-
-KIND = r'"kind":"(?P<kind>[^"]+)"'
 
 
 def describe(out: Path, totals: Totals, ops: Sequence[Op]) -> list[blocks.Block]:
     """Describe a finished chain, from its tallies and from the rows it left in ``out``."""
-    found: list[blocks.Block] = [_numbers(totals), _funnel(totals)]
-    found += _kinds(out)
-    found += histograms(out, ops)
-    found += examples(out)
-    found += clusters(out, ops)
-    return found
+    mask = masker(op.spec() for op in ops)
+    groups = groupings(out)
+    counts = {(tally.op, reason): count for tally in totals.ops for reason, count in tally.drops.most_common()}
+    return [
+        _numbers(totals),
+        _funnel(totals),
+        *drops(out, ops, mask, counts),
+        *matrices(out, totals, groups),
+        *histograms(out, ops, groups),
+        *personal_data(out, ops, mask),
+        *clusters(out, ops, mask),
+    ]
 
 
 def _numbers(totals: Totals) -> blocks.Numbers:
@@ -45,25 +50,3 @@ def _funnel(totals: Totals) -> blocks.Funnel:
         for t in totals.ops
     )
     return blocks.Funnel("Where the documents went", stages)
-
-
-def _kinds(out: Path) -> list[blocks.Block]:
-    """Count rows before and after by the kind that their reader gave them, where it gave one."""
-    kept, dropped = (_count_kinds(out / folder) for folder in (DATA, DROPPED))
-    before = kept + dropped
-    names = tuple(name for name, _ in before.most_common(20))
-    if not names:
-        return []
-    series = (
-        blocks.Series("before", tuple(before[name] for name in names)),
-        blocks.Series("kept", tuple(kept[name] for name in names)),
-    )
-    return [blocks.Bars("What was kept, by kind", names, series)]
-
-
-def _count_kinds(folder: Path) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for table in read_columns(folder, ["meta"]):
-        kinds = pc.struct_field(pc.extract_regex(table.column("meta"), KIND), "kind").drop_null()
-        counts.update({row["values"]: row["counts"] for row in pc.value_counts(kinds).to_pylist()})
-    return counts

@@ -1,8 +1,9 @@
-"""Texts to look at: what was dropped and why, and which documents were taken for copies of each other."""
+"""Which documents were taken for copies of each other: the groups by size, and the largest of them to look at."""
 
 import json
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,69 +11,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lmloop.core.batch import STATS
-from lmloop.core.engine.chain import DROPPED
-from lmloop.core.engine.shards import DATA, read_columns
-from lmloop.core.op import DROP_OP, DROP_REASON, Barrier, Op
+from lmloop.core.engine.shards import DATA, DROPPED, read_columns
+from lmloop.core.op import DROP_OP, Barrier, Op
 from lmloop.kernels.minhash import jaccard, shingles
 from lmloop.kernels.text import text_buffer
 from lmloop.report import blocks
+from lmloop.report.masks import Masker
 
-EXAMPLES_PER_REASON = 5
 EXCERPT = 1500
 CLUSTERS_PER_OP = 12
 MEMBERS = 5
+SIZES = ((2, "2"), (3, "3"), (4, "4"), (9, "5 to 9"), (49, "10 to 49"), (math.inf, "50 and more"))
 
 
-def examples(out: Path) -> list[blocks.Block]:
-    """Show a few dropped texts for each op and reason."""
-    shown: Counter[tuple[str, str]] = Counter()
-    found = []
-    for row in _dropped_texts(out):
-        place = row[DROP_OP], row[DROP_REASON]
-        shown[place] += 1
-        if shown[place] <= EXAMPLES_PER_REASON:
-            found.append((place, _example(row)))
-    if not found:
-        return []
-    found.sort(key=lambda pair: pair[0])
-    note = f"up to {EXAMPLES_PER_REASON} for each reason; lmloop show RUN --dropped shows all"
-    return [blocks.Examples("What was dropped, and why", tuple(example for _, example in found), note=note)]
-
-
-def clusters(out: Path, ops: Sequence[Op]) -> list[blocks.Block]:
-    """Show the largest groups of copies that each deduplication found."""
+def clusters(out: Path, ops: Sequence[Op], mask: Masker) -> list[blocks.Block]:
+    """Show how large the groups of copies are that each deduplication found, and the largest of them."""
     found: list[blocks.Block] = []
     for op in ops:
         column = f"{STATS}{op.name()}.cluster"
         if isinstance(op, Barrier) and (sizes := _cluster_sizes(out, op.name(), column)):
             largest = [cluster for cluster, _ in sizes.most_common(CLUSTERS_PER_OP)]
             members = _members(out, column, largest)
-            shown = [_cluster(members[cluster], sizes[cluster] + 1) for cluster in largest if members[cluster]]
+            shown = [_cluster(members[cluster], sizes[cluster] + 1, mask) for cluster in largest if members[cluster]]
             note = f"the {len(shown)} largest of {len(sizes):,} groups"
+            found.append(_by_size(op.name(), sizes))
             found.append(blocks.Clusters(f"{op.name()}: documents taken for copies", tuple(shown), note=note))
     return found
-
-
-def _dropped_texts(out: Path) -> Iterator[dict[str, Any]]:
-    for table in read_columns(out / DROPPED, None):
-        yield from table.filter(pc.is_valid(table.column("text"))).to_pylist()
-
-
-def _example(row: dict[str, Any]) -> blocks.Example:
-    prefix = f"{STATS}{row[DROP_OP]}."
-    stats: dict[str, int | float | None] = {
-        name.removeprefix(prefix): value
-        for name, value in row.items()
-        if name.startswith(prefix) and isinstance(value, int | float) and not name.endswith(".cluster")
-    }
-    return blocks.Example(
-        reason=row[DROP_REASON],
-        text=_excerpt(row["text"]),
-        op=row[DROP_OP],
-        id=row["id"],
-        source=_source(row),
-        stats=stats,
-    )
 
 
 def _cluster_sizes(out: Path, op: str, column: str) -> Counter[int]:
@@ -101,7 +65,20 @@ def _members(out: Path, column: str, wanted: Sequence[int]) -> dict[int, list[di
     return members
 
 
-def _cluster(rows: Sequence[dict[str, Any]], size: int) -> blocks.Cluster:
+def _by_size(op: str, sizes: Counter[int]) -> blocks.Bars:
+    """Count the groups by how many texts they have."""
+    counts: Counter[str] = Counter()
+    for lost in sizes.values():
+        counts[next(name for most, name in SIZES if lost + 1 <= most)] += 1
+    names = tuple(name for _, name in SIZES if counts[name])
+    note = f"{len(sizes):,} groups; {sizes.total():,} copies were dropped, and the first of each group was kept"
+    series = blocks.Series("groups", tuple(counts[name] for name in names))
+    return blocks.Bars(f"{op}: groups by their number of texts", names, (series,), note=note)
+
+
+def _cluster(rows: Sequence[dict[str, Any]], size: int, mask: Masker) -> blocks.Cluster:
+    texts = mask([row["text"] for row in rows])
+    rows = [{**row, "text": text} for row, text in zip(rows, texts, strict=True)]
     sets = shingles(text_buffer(pa.array([row["text"] for row in rows], pa.string())))
     members = tuple(
         blocks.Member(row["id"], _excerpt(row["text"]), _source(row), jaccard(sets[0], mine))

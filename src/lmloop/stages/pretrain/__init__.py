@@ -37,11 +37,17 @@ from lmloop.stages.pretrain.settings import (
 class Pretrain(Step):
     """Train a decoder on tokens, from fresh weights or from a model that is there.
 
-    ``depth``, the number of layers, sets width, heads and learning rate, and with ``tokens`` (by default 20 for
-    each parameter) the batch and the steps; the tables change single numbers. ``mixture`` weighs the sources: a number
-    each, or points (progress, weight). To go on with a model, give weights as an input, or name a folder in Hugging
-    Face's form as ``start``; ``branch`` begins at that step's checkpoint of the weights, optimizer and all, and only
-    decays the learning rate.
+    ``depth``, the number of layers, sets width, heads and learning rate; ``context`` is the tokens of a row.
+    ``tokens`` are read in all (by default 20 for each parameter), ``batch`` of them a step (by default as suits all).
+    ``mixture`` weighs the sources: a number each, or points (progress, weight).
+    To go on with a model, give weights as an input, or name a folder in Hugging Face's form as ``start``.
+    ``branch`` begins at that step's checkpoint of the weights, optimizer and all, and only decays the learning rate.
+    ``model`` is a table that changes the shape: width, heads, kv_heads, head_width, hidden, tied, qk_norm, and so on.
+    ``optimizer`` is ``adamw`` or ``muon``, with learning_rate, weight_decay, betas, clip and z_loss.
+    ``schedule`` is ``wsd`` or ``cosine``, with warmup and decay as shares of all steps, and a floor.
+    ``evaluate`` says how often to measure, on how many tokens a source, and what prompts to sample.
+    ``checkpoints`` says how often to save, and how many of the last to keep.
+    ``compute`` is precision, compile, recompute, threads, micro rows, ranks, and parallel: ``ddp`` or ``fsdp``.
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("tokens", "weights")

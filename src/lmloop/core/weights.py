@@ -1,0 +1,36 @@
+"""Weights: an artifact that says which back-end opens it, so that whoever evaluates or talks need not know."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from lmloop.core.draft import draft
+from lmloop.core.errors import DataError
+from lmloop.core.model import Model
+from lmloop.core.part import build
+
+MODEL = "model.json"
+"""The file in a folder of weights that names the model: what a recipe would say of it, but for its folder."""
+
+
+def write_model(folder: Path, spec: Mapping[str, Any]) -> None:
+    """Say which model opens the weights of a folder; its setting ``folder`` is left out."""
+    with draft(folder / MODEL) as place:
+        place.write_text(json.dumps(dict(spec), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def open_model(folder: Path) -> Model:
+    """Open the model whose weights lie in a folder.
+
+    Raises:
+        DataError: the folder holds no weights.
+        PartError: the back-end cannot be found.
+    """
+    try:
+        spec = dict(json.loads((folder / MODEL).read_text(encoding="utf-8")), folder=str(folder))
+    except (OSError, ValueError, TypeError) as bad:
+        raise DataError(
+            f"{folder} holds no weights: {bad}", hint="name the folder of a step that makes weights"
+        ) from None
+    return cast(Model, build("models", spec))

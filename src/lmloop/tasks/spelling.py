@@ -1,0 +1,56 @@
+"""Spelling: which of two words is a word? A task for toys, in English and in Chinese."""
+
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from lmloop.core.model import Scores
+from lmloop.core.record import Record, Turn
+from lmloop.core.task import Grade, Task
+
+
+class Spelling(Task):
+    """Ask which is likelier, each of ``words`` or the same letters in another order (drawn by ``seed``).
+
+    A model is right where it gives the word more probability.
+    """
+
+    needs: ClassVar[tuple[type, ...]] = (Scores,)
+
+    words: list[str] = Field(["the", "other", "there", "that", "with", "model", "data", "模型", "数据"], min_length=1)
+    seed: int = 0
+
+    def questions(self) -> Iterator[Record]:
+        """Give two choices a word; the answer says which is the word."""
+        chance = Random(self.seed)
+        for word in dict.fromkeys(self.words):
+            other = _turned(word, chance)
+            if other == word:
+                continue
+            answer = chance.randrange(2)
+            choices = (word, other) if answer == 0 else (other, word)
+            yield Record(prompt=(Turn("user", ""),), choices=choices, answer=answer, meta={"task": self.name()})
+
+    def grade(self, model: Any, batch: Sequence[Record]) -> list[Grade]:
+        """Compare the probabilities of the two."""
+        replies = model.score([(record.prompt, choice) for record in batch for choice in record.choices])
+        grades = []
+        for place, record in enumerate(batch):
+            first, second = (reply.logprob for reply in replies[2 * place : 2 * place + 2])
+            right = (first > second) if record.answer == 0 else (second > first)
+            grades.append(
+                Grade(record.id, float(right), f"{record.choices[0]!r} {first:.3f}, {record.choices[1]!r} {second:.3f}")
+            )
+        return grades
+
+
+def _turned(word: str, chance: Random) -> str:
+    """Put the letters of a word in another order; a word of equal letters has none."""
+    for _ in range(20):
+        letters = list(word)
+        chance.shuffle(letters)
+        if (other := "".join(letters)) != word:
+            return other
+    return word

@@ -1,0 +1,32 @@
+"""The handbook is so: its code runs, and prints what stands below it."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+CHAPTERS = sorted((Path(__file__).parents[2] / "docs" / "handbook").glob("[!R]*.md"))
+BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n+^```text\n(?P<output>.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors are slower on two threads, and tests share the cores."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_prints_what_it_says(chapter):
+    names: dict[str, object] = {}
+    blocks = list(BLOCK.finditer(chapter.read_text(encoding="utf-8")))
+    assert len(blocks) == chapter.read_text(encoding="utf-8").count("```python")
+    for block in blocks:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(block["code"], str(chapter), "exec"), names)
+        assert printed.getvalue() == block["output"], block["code"]
