@@ -9,6 +9,7 @@ from verb_project import RECIPE, TEXTS, Call
 
 from lmloop.faces.cli import app
 from lmloop.kernels.tokenizing.toy import byte_tokenizer
+from lmloop.stages.scale import EXAMPLE
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +61,4 @@ def _fill(folder: Path) -> None:
     rows = '{"text": "A row of a file.", "content": "其他字段"}\n{"text": "Another row.", "content": "x"}\n'
     (folder / "rows.jsonl").write_text(rows, encoding="utf-8")
     shutil.copyfile(byte_tokenizer(), folder / "tokenizer.json")
+    (folder / "runs.csv").write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")

@@ -24,8 +24,8 @@ BETAS = (0.9, 0.98)
 class Sums:
     """What is learnt and how: numbers below ``prime``, the share of pairs that is seen, the network, the training.
 
-    ``spread`` is the deviation of the first weights times the root of the hidden units: the larger, the longer the
-    network stays with what it has by heart (Liu et al. 2022, "Omnigrok").
+    ``spread`` is the deviation of the first weights times the root of the hidden units; begun small, the network hardly
+    learns by heart at all before it understands (Liu et al. 2022, "Omnigrok").
     """
 
     prime: int = 31

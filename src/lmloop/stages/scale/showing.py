@@ -113,6 +113,8 @@ def _identifiability(study: Study) -> blocks.Table:
     for run, most in zip(study.more, ("the largest run", "ten times the largest run"), strict=False):
         size = f"N = {short(run.params)}, D = {short(run.tokens)}"
         told = f"would bring the width to about {run.width:.2f}, for {short(run.flops)} FLOPs"
+        if run.width >= study.verdict.width:
+            told = f"tells most, for {short(run.flops)} FLOPs, but one run is not enough"
         rows.append((f"most telling next run, up to {most}", size, told))
     title = "Can the exponents be told?" + (" Yes" if verdict.known else " No")
     return blocks.Table(title, ("what", "here", "how to read it"), tuple(rows), note="; ".join(verdict.against))
