@@ -1,8 +1,8 @@
 """How fast each op is by itself: MB of UTF-8 text a CPU second, on one core, once everything is compiled and loaded.
 
-Run it with ``python benchmarks/ops.py``. The corpus is the quickstart's (documentation of this Python installation),
-or ``--files`` of JSON Lines with a field "text". Ops that need samples or lists are given halves of the corpus and a
-few words. For ``language`` it also says how often its windows give what reading a whole document gives.
+Run it with ``python benchmarks/ops.py``. The corpus is the quickstart's (the documentation of this Python
+installation), or ``--files`` of JSON Lines with a field "text". Ops that need samples or lists are given halves of the
+corpus and a few words. For ``language`` it also says how often its windows give what reading a whole document gives.
 """
 
 import argparse

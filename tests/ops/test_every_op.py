@@ -61,7 +61,7 @@ def test_empty_texts_and_lone_characters_pass_through(name):
 @pytest.mark.parametrize(
     "spec",
     [
-        *("unicode", {"use": "unicode", "form": "NFKC"}, "whitespace", "chinese-script", "pii"),
+        *("unicode", {"use": "unicode", "form": "NFKC"}, "whitespace", "chinese-script"),
         {"use": "clean-lines", "max_removed_words": 1},
         {"use": "boilerplate", "max_removed": 1},
         {"use": "whitespace", "blank_lines": 0, "between_han": True},
