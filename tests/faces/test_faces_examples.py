@@ -1,6 +1,7 @@
 """Every example in the help of a verb runs, on a little input."""
 
 import shlex
+import shutil
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from verb_project import RECIPE, Call
 from lmloop.faces import recipes
 from lmloop.faces.cli import app
 from lmloop.faces.verb import SECTIONS, Verb
+from lmloop.models.lmloop import Lmloop
 
 VERBS = {name: app.get_command(click.Context(app), name) for name in app.list_commands(click.Context(app))}
 EXAMPLES = [example for verb in VERBS.values() if isinstance(verb, Verb) for example in verb.examples]
@@ -32,6 +34,9 @@ def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(recipes, "PLACES", (project / "shipped",))
     call("run", "mine.toml", "--set", "clean.dropped=all", "--workers", "1")
     old, new = sorted((path.name for path in project.glob("runs/clean-*")), key=lambda name: name)
+    if example.startswith("lmloop sample"):
+        for place in ("base", "models/mine"):
+            shutil.copytree(Lmloop.example().folder, project / place)
     line = example.replace("clean-0123abcd", old).replace("clean-89abcdef", new)
     if "my_ops/no_shouting.py" in line:
         call("new", "op", "no-shouting", "--dir", "my_ops")

@@ -13,6 +13,9 @@ class Bar(Protocol):
     def advance(self, amount: float) -> None:
         """Say how much more is done, in the unit of the total."""
 
+    def note(self, text: str) -> None:
+        """Say how it stands, in a few words beside the bar: the last ones count."""
+
 
 class Progress(Protocol):
     """Where long work reports to."""
@@ -39,6 +42,9 @@ class Silent:
     def advance(self, amount: float) -> None:
         """Count nothing."""
 
+    def note(self, text: str) -> None:
+        """Note nothing."""
+
 
 class Lines:
     """Plain lines on stderr, one every few seconds: for logs and pipes."""
@@ -61,7 +67,11 @@ class _LineBar:
     def __init__(self, lines: Lines, label: str, total: float, unit: str) -> None:
         self.lines, self.label, self.total, self.unit = lines, label, total, unit
         self.done, self.start = 0.0, time.monotonic()
-        self.spoke = self.start
+        self.spoke, self.noted = self.start, ""
+
+    def note(self, text: str) -> None:
+        """Keep what to say with the next line."""
+        self.noted = text
 
     def advance(self, amount: float) -> None:
         """Count, and speak when it is time."""
@@ -75,7 +85,7 @@ class _LineBar:
         share = self.done / self.total if self.total else 1.0
         self.lines.say(
             f"  {self.label}: {share:.0%} ({self.done:.0f}/{self.total:.0f} {self.unit}), "
-            f"{rate:.1f} {self.unit}/s, {left:.0f} s left"
+            f"{rate:.1f} {self.unit}/s, {max(left, 0.0):.0f} s left{f', {self.noted}' if self.noted else ''}"
         )
 
 
@@ -94,14 +104,18 @@ class Live:
             progress.TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
             progress.TextColumn("{task.fields[rate]}"),
             progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.fields[note]}"),
         )
         with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-            task = bars.add_task(label, total=total, unit=unit, rate="")
+            task = bars.add_task(label, total=total, unit=unit, rate="", note="")
 
             class LiveBar:
                 def advance(self, amount: float) -> None:
                     speed = bars.tasks[0].speed or 0.0
                     bars.update(task, advance=amount, rate=f"{speed:.1f} {unit}/s")
+
+                def note(self, text: str) -> None:
+                    bars.update(task, note=text)
 
             yield LiveBar()
 

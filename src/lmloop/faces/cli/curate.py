@@ -40,7 +40,7 @@ class Trying:
         'lmloop curate notes/ -o corpus/ --ops "unicode,length" --set length.min_characters=5',
         "lmloop curate rows.jsonl -o corpus/ --set raw-jsonl.reader.text=content",
         "lmloop curate --dry-run notes/              # what each op would drop, and where thresholds could lie",
-        "lmloop curate --dry-run --recipe quickstart --sample 2000 --report trial.html",
+        "lmloop curate --dry-run --recipe mine.toml --sample 2000 --report trial.html",
     ),
 )
 @click.argument("files", nargs=-1)

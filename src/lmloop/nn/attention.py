@@ -1,0 +1,75 @@
+"""Attention: causal, grouped-query, with rotary positions and, if wanted, normalised queries and keys.
+
+Shape letters: B rows, T places that ask, S places that are looked at, D width, N query heads, K key heads, H width of
+a head.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lmloop.nn.cache import LayerCache
+from lmloop.nn.masking import Mask
+from lmloop.nn.norm import Norm
+from lmloop.nn.rotary import turn
+from lmloop.nn.shape import Shape
+
+
+class Attention(nn.Module):
+    """Attention under the names of Hugging Face's Llama, Qwen2 and Qwen3."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.head_width = shape.head_width
+        self.groups = shape.heads // shape.kv_heads
+        inner, shared = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
+        self.q_proj = nn.Linear(shape.width, inner, bias=shape.qkv_bias)
+        self.k_proj = nn.Linear(shape.width, shared, bias=shape.qkv_bias)
+        self.v_proj = nn.Linear(shape.width, shared, bias=shape.qkv_bias)
+        self.o_proj = nn.Linear(inner, shape.width, bias=False)
+        self.q_norm = Norm(shape.head_width, shape.norm_epsilon) if shape.qk_norm else None
+        self.k_norm = Norm(shape.head_width, shape.norm_epsilon) if shape.qk_norm else None
+
+    def forward(
+        self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, cache: LayerCache | None = None
+    ) -> Tensor:
+        """Mix each place with those that it may look at; ``turns`` are cosine and sine, (B, 1, T, H)."""
+        q_BNTH = self._heads(self.q_proj(x_BTD))
+        k_BKTH = self._heads(self.k_proj(x_BTD))
+        v_BKTH = self._heads(self.v_proj(x_BTD))
+        if self.q_norm is not None and self.k_norm is not None:
+            q_BNTH, k_BKTH = self.q_norm(q_BNTH), self.k_norm(k_BKTH)
+        q_BNTH, k_BKTH = turn(q_BNTH, *turns).to(v_BKTH.dtype), turn(k_BKTH, *turns).to(v_BKTH.dtype)
+        if cache is not None:
+            k_BKTH, v_BKTH = cache.extend(k_BKTH, v_BKTH)
+        mixed_BNTH = attend(q_BNTH, k_BKTH, v_BKTH, mask)
+        mixed: Tensor = self.o_proj(mixed_BNTH.transpose(1, 2).flatten(2))
+        return mixed
+
+    def _heads(self, x_BTE: Tensor) -> Tensor:
+        rows, length, _ = x_BTE.shape
+        return x_BTE.view(rows, length, -1, self.head_width).transpose(1, 2)
+
+
+def attend(q_BNTH: Tensor, k_BKSH: Tensor, v_BKSH: Tensor, mask: Mask) -> Tensor:
+    """Softmax attention of N query heads over K <= N key heads."""
+    if mask.block is not None:
+        mixed: Tensor = _flex()(q_BNTH, k_BKSH, v_BKSH, block_mask=mask.block, enable_gqa=True)
+        return mixed
+    groups = q_BNTH.shape[1] // k_BKSH.shape[1]
+    if groups > 1:  # on a CPU, heads that are there twice are faster than the gathering inside
+        k_BKSH, v_BKSH = k_BKSH.repeat_interleave(groups, 1), v_BKSH.repeat_interleave(groups, 1)
+    causal = mask.dense_B1TS is None and q_BNTH.shape[2] > 1
+    return F.scaled_dot_product_attention(q_BNTH, k_BKSH, v_BKSH, attn_mask=mask.dense_B1TS, is_causal=causal)
+
+
+@cache
+def _flex() -> Callable[..., Any]:
+    """FlexAttention is slow, and large in memory, unless it is compiled."""
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=False)

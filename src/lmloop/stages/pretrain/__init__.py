@@ -1,0 +1,171 @@
+"""Pretrain: packed tokens become a language model."""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from shutil import copyfile
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from lmloop.core.card import WORK
+from lmloop.core.errors import DataError, RecipeError, StepError
+from lmloop.core.extras import need
+from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.kernels.tokenizing import FILE, Tokenizer
+from lmloop.nn.huggingface import CONFIG, read_config
+from lmloop.nn.shape import Shape
+from lmloop.nn.training import Training
+from lmloop.report import blocks
+from lmloop.stages.pretrain import planning
+from lmloop.stages.pretrain.job import Job, common_index, sources
+from lmloop.stages.pretrain.process import carry_out
+from lmloop.stages.pretrain.seeing import describe
+from lmloop.stages.pretrain.settings import (
+    CheckpointTable,
+    ComputeTable,
+    EvaluateTable,
+    ModelTable,
+    OptimizerTable,
+    ScheduleTable,
+    WeightCurve,
+)
+
+
+class Pretrain(Step):
+    """Train a decoder on tokens, from fresh weights or from a model that is there.
+
+    ``depth``, the number of layers, sets width, heads and learning rate, and with ``tokens`` (by default 20 for
+    each parameter) the batch and the steps; the tables change single numbers. ``mixture`` weighs the sources: a number
+    each, or points (progress, weight). To go on with a model, give weights as an input, or name a folder in Hugging
+    Face's form as ``start``; ``branch`` begins at that step's checkpoint of the weights, optimizer and all, and only
+    decays the learning rate.
+    """
+
+    takes: ClassVar[tuple[Kind, ...]] = ("tokens", "weights")
+    makes: ClassVar[Kind] = "weights"
+
+    depth: int = Field(default=4, ge=1, le=200)
+    context: int = Field(default=256, ge=2)
+    tokens: int | None = Field(default=None, ge=1)
+    batch: int | None = Field(default=None, ge=1)
+    mixture: dict[str, WeightCurve] = {}
+    start: str = ""
+    branch: int | None = Field(default=None, ge=0)
+    model: ModelTable = ModelTable()
+    optimizer: OptimizerTable = OptimizerTable()
+    schedule: ScheduleTable = ScheduleTable()
+    evaluate: EvaluateTable = EvaluateTable()
+    checkpoints: CheckpointTable = CheckpointTable()
+    compute: ComputeTable = ComputeTable()
+
+    def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
+        """Name the model to start from by its files."""
+        if not self.start:
+            return None
+        folder = base / self.start
+        paths = sorted(path for path in folder.glob("*") if path.suffix in (".json", ".safetensors"))
+        if not paths:
+            raise DataError(f"there is no model in {folder}", hint=f"a model has a {CONFIG} and safetensors")
+        total = hashlib.blake2b("".join(f"{path.name} {digest(path)}\n" for path in paths).encode(), digest_size=16)
+        return {"files": len(paths), "digest": total.hexdigest()}
+
+    def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
+        """Train, and write the model in Hugging Face's form with its tokenizer."""
+        need("torch", "train")
+        job = self._job(inputs, out, context)
+        for line in planning.said_before(job.shape, job.training, list(job.weights)):
+            context.progress.say(line)
+        self._train(job, context)
+        for path in sorted(job.tokenizer.iterdir()):
+            copyfile(path, out / path.name)
+        taken = job.batches().taken(job.training.steps)
+        read = {name: (taken[name] - job.taken.get(name, 0)) * self.context for name in taken}
+        shown, metrics = describe(job, read)
+        blocks.write(out / BLOCKS, shown)
+        return metrics
+
+    def _train(self, job: Job, context: Context) -> None:
+        ranks = self._ranks()
+        if ranks == 1:
+            carry_out(job, context.progress)
+            return
+        place = job.out / WORK / "job.json"
+        place.parent.mkdir(exist_ok=True)
+        job.write(place)
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+        done = subprocess.run([*command, "-m", "lmloop.stages.pretrain.rank", str(place)], check=False)
+        if done.returncode:
+            raise StepError(f"one of {ranks} processes ended with {done.returncode}", hint="what it said stands above")
+
+    def _job(self, inputs: Sequence[Artifact], out: Path, context: Context) -> Job:
+        tokens = {item.id or item.path.name: item.path for item in inputs if item.kind == "tokens"}
+        if not tokens:
+            raise RecipeError("there are no tokens to train on", hint='from = ["tokens"]')
+        index = common_index(tokens)
+        start, branch, taken = self._start(inputs, context)
+        if start is not None:
+            shape = read_config(start)
+            digest = Tokenizer.load(start).digest if (start / FILE).is_file() else None
+            planning.check_start(start, shape, index, digest)
+        else:
+            shape = planning.shape_of(self.depth, self.context, index.vocabulary, self.model)
+        streams = sources(tokens)
+        training = self._training(shape, context, start is not None, branch is not None)
+        weights = planning.weights_of(self.mixture, {name: stream.tokens for name, stream in streams.items()})
+        return Job(
+            tokens=tokens,
+            shape=shape,
+            training=training,
+            weights=weights,
+            taken={name: count for name, count in taken.items() if name in weights},
+            held_tokens=self.evaluate.tokens or planning.held_tokens(training),
+            prompts=tuple(self.evaluate.prompts),
+            sample_tokens=self.evaluate.sample_tokens,
+            out=out,
+            start=start,
+            branch=branch,
+        )
+
+    def _training(self, shape: Shape, context: Context, continued: bool, annealing: bool) -> Training:
+        tokens = self.tokens or planning.TOKENS_PER_PARAMETER * shape.parameters
+        rows = planning.rows_of(tokens, self.context, self.batch, self._ranks())
+        steps = max(1, round(tokens / (rows * self.context)))
+        return Training(
+            steps=steps,
+            rows=rows,
+            context=self.context,
+            seed=context.seed,
+            schedule=planning.schedule_of(self.schedule, steps, annealing),
+            update=planning.update_of(self.optimizer, shape, continued and not annealing),
+            computing=planning.computing_of(self.compute, context.workers),
+            evaluate_every=planning.every(steps, self.evaluate.every, planning.EVALUATIONS),
+            checkpoint_every=planning.every(steps, self.checkpoints.every, planning.CHECKPOINTS),
+            keep=self.checkpoints.keep,
+        )
+
+    def _start(self, inputs: Sequence[Artifact], context: Context) -> tuple[Path | None, Path | None, dict[str, int]]:
+        """Find the model to begin with, the checkpoint to branch off, and what rows it has read."""
+        given = [item.path for item in inputs if item.kind == "weights"]
+        if len(given) + bool(self.start) > 1:
+            raise RecipeError("a training starts from one model", hint="leave out start, or all weights but one")
+        if self.branch is not None and not given:
+            raise RecipeError("branch needs the weights whose checkpoint it means", hint="add them to from")
+        if self.branch is None:
+            return (given[0] if given else context.base / self.start if self.start else None), None, {}
+        from lmloop.nn.checkpoint import read_state
+
+        there = {int(path.name[5:]): path for path in sorted((given[0] / "checkpoints").glob("step-????????"))}
+        if self.branch not in there:
+            known = ", ".join(map(str, there)) or "none"
+            raise RecipeError(f"{given[0].name} has no checkpoint of step {self.branch}", hint=f"there are: {known}")
+        return given[0], there[self.branch], read_state(there[self.branch])["taken"]
+
+    def _ranks(self) -> int:
+        if self.compute.ranks:
+            return self.compute.ranks
+        from lmloop.nn.speed import devices
+
+        return devices()
