@@ -7,21 +7,16 @@ library, because every step may want it.
 Numbers that are not finite (a loss that blew up) are written as null and drawn as a gap.
 """
 
-import dataclasses
 import json
-import math
-import re
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args
 
 from lmloop.core.errors import DataError
+from lmloop.report.plain import UnreadableError, decode, encode
 
 Cell = str | int | float | bool | None
-
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +318,7 @@ def kind_of(block: Block) -> str:
 
 def write(path: Path, blocks: Sequence[Block]) -> None:
     """Write blocks to a file; the same blocks always give the same bytes."""
-    rows = [{"block": kind_of(block), **_encode(block)} for block in blocks]
+    rows = [{"block": kind_of(block), **encode(block)} for block in blocks]
     text = json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=1)
     path.write_bytes((text + "\n").encode())
 
@@ -339,64 +334,16 @@ def read(path: Path) -> tuple[Block, ...]:
         raise DataError(f"{path}: not a blocks file: expected a list of blocks", hint=hint)
     try:
         return tuple(_block(f"block {place}", row) for place, row in enumerate(rows, start=1))
-    except _UnreadableError as error:
+    except UnreadableError as error:
         raise DataError(f"{path}: {error}", hint=hint) from error
-
-
-class _UnreadableError(Exception):
-    """What is wrong with a block, and where."""
-
-
-def _encode(value: Any) -> Any:
-    """Plain JSON data for a block; lone surrogates, which no file can hold, become U+FFFD."""
-    if dataclasses.is_dataclass(value):
-        return {part.name: _encode(getattr(value, part.name)) for part in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [_encode(item) for item in value]
-    if isinstance(value, dict):
-        return {_encode(name): _encode(item) for name, item in value.items()}
-    if isinstance(value, str):
-        return LONE_SURROGATE.sub("\ufffd", value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _block(place: str, row: Any) -> Block:
     if not isinstance(row, dict) or not isinstance(row.get("block"), str):
-        raise _UnreadableError(f"{place}: expected an object with a 'block' name")
+        raise UnreadableError(f"{place}: expected an object with a 'block' name")
     fields = dict(row)
     name = fields.pop("block")
     if name not in KINDS:
-        raise _UnreadableError(f"{place}: unknown block type {name!r} (known: {', '.join(sorted(KINDS))})")
-    block: Block = _decode(KINDS[name], fields, f"{place} ({name})")
+        raise UnreadableError(f"{place}: unknown block type {name!r} (known: {', '.join(sorted(KINDS))})")
+    block: Block = decode(KINDS[name], fields, f"{place} ({name})")
     return block
-
-
-def _decode(hint: Any, value: Any, place: str) -> Any:
-    """`value` as the annotated type, or an error that names the place."""
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _dataclass(hint, value, place)
-    if get_origin(hint) is tuple and isinstance(value, list):
-        inner = get_args(hint)[0]
-        return tuple(_decode(inner, item, f"{place}[{index}]") for index, item in enumerate(value))
-    if get_origin(hint) is dict and isinstance(value, dict):
-        inner = get_args(hint)[1]
-        return {name: _decode(inner, item, f"{place}.{name}") for name, item in value.items()}
-    if not get_args(hint) or get_origin(hint) in (Union, types.UnionType):
-        accepted = get_args(hint) or (hint,)
-        if type(value) in accepted or (type(value) is int and float in accepted):
-            return value
-    raise _UnreadableError(f"{place}: expected {getattr(hint, '__name__', hint)}, found {type(value).__name__}")
-
-
-def _dataclass(hint: Any, value: dict[str, Any], place: str) -> Any:
-    hints = get_type_hints(hint)
-    for name in value:
-        if name not in hints:
-            raise _UnreadableError(f"{place}: unknown field {name!r}")
-    for part in dataclasses.fields(hint):
-        optional = part.default is not dataclasses.MISSING or part.default_factory is not dataclasses.MISSING
-        if part.name not in value and not optional:
-            raise _UnreadableError(f"{place}: field {part.name!r} is missing")
-    return hint(**{name: _decode(hints[name], item, f"{place}.{name}") for name, item in value.items()})

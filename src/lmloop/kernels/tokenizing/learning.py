@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.text import Bytes, Hashes, Integers
+from lmloop.kernels.tokenizing.heap import Heap, empty_heap, pop, push
 from lmloop.kernels.tokenizing.merging import pair_slot
 from lmloop.kernels.tokenizing.pieces import Pieces, empty, find, key_of, put
 from lmloop.kernels.tokenizing.scripts import Script, is_written_in
@@ -69,14 +70,6 @@ class Nodes(NamedTuple):
     used: Integers
 
 
-class Heap(NamedTuple):
-    """Pairs that wait: a count and the pair's key."""
-
-    counts: Integers
-    keys: Hashes
-    used: Integers
-
-
 class State(NamedTuple):
     """All that learning works on."""
 
@@ -101,7 +94,7 @@ def learn(words: Words, tokens: list[bytes], most: int, least_count: int, script
     ``tokens`` are the bytes of the ids that the words hold. With a script, only such tokens are made as occur in
     no text without it.
     """
-    state = State(words, _tokens(tokens, most), _pairs(1 << 20), _nodes(2 * len(words.ids) + 64), _heap(1 << 16))
+    state = State(words, _tokens(tokens, most), _pairs(1 << 20), _nodes(2 * len(words.ids) + 64), empty_heap(1 << 16))
     # two pairs may give the same token: then there are more merges than tokens
     merges = np.zeros((2 * most + 64, 3), np.int64)
     progress = np.zeros(2, np.int64)
@@ -163,10 +156,6 @@ def _nodes(room: int) -> Nodes:
     return Nodes(np.zeros(room, np.int32), np.zeros(room, np.int32), np.zeros(1, np.int64))
 
 
-def _heap(room: int) -> Heap:
-    return Heap(np.zeros(room, np.int64), np.zeros(room, np.uint64), np.zeros(1, np.int64))
-
-
 def _larger(state: State, status: int) -> State:
     """Give the pairs or the nodes twice the room."""
     if status == MORE_PAIRS:
@@ -183,7 +172,7 @@ def _larger(state: State, status: int) -> State:
 def _fill_heap(state: State, script: Script, more: int) -> State:
     """Put every pair into a new heap, once; there is room for as many again, and for ``more``."""
     room = 2 * int(state.pairs.used[0]) + more + 4096
-    state = state._replace(heap=_heap(room))
+    state = state._replace(heap=empty_heap(room))
     _push_all(state, script)
     return state
 
@@ -241,50 +230,6 @@ def note(state: Any, left: Any, right: Any, place: Any, weight: Any, stamp: Any)
         pairs.stamp[slot] = stamp
         pairs.touched[pairs.used[1]] = slot
         pairs.used[1] += 1
-
-
-@inlined
-def above(heap: Any, i: Any, j: Any) -> Any:
-    """Say whether the entry ``i`` comes before ``j``: the higher count; of equal ones, the lower ids."""
-    if heap.counts[i] != heap.counts[j]:
-        return heap.counts[i] > heap.counts[j]
-    return heap.keys[i] < heap.keys[j]
-
-
-@inlined
-def swap(heap: Any, i: Any, j: Any) -> None:
-    """Exchange two entries."""
-    heap.counts[i], heap.counts[j] = heap.counts[j], heap.counts[i]
-    heap.keys[i], heap.keys[j] = heap.keys[j], heap.keys[i]
-
-
-@inlined
-def push(heap: Any, count: Any, key: Any) -> None:
-    """Put a pair into the heap."""
-    i = heap.used[0]
-    heap.used[0] += 1
-    heap.counts[i], heap.keys[i] = count, key
-    while i > 0 and above(heap, i, (i - 1) // 2):
-        swap(heap, i, (i - 1) // 2)
-        i = (i - 1) // 2
-
-
-@inlined
-def pop(heap: Any) -> None:
-    """Remove the first entry."""
-    heap.used[0] -= 1
-    size, i = heap.used[0], 0
-    heap.counts[0], heap.keys[0] = heap.counts[size], heap.keys[size]
-    while True:
-        child = 2 * i + 1
-        if child >= size:
-            break
-        if child + 1 < size and above(heap, child + 1, child):
-            child += 1
-        if not above(heap, child, i):
-            break
-        swap(heap, i, child)
-        i = child
 
 
 @inlined

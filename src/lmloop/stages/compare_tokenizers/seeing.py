@@ -22,8 +22,9 @@ WORST = {
 def describe(tokenizers: Mapping[str, AnyTokenizer], found: Mapping[str, Measured], texts: Texts) -> list[blocks.Block]:
     """Draw the comparison."""
     return [
+        _headline(found),
         _whole(found),
-        _bars(found, "Bytes per token", "bytes_per_token", "more is better"),
+        _bars(found, "Bytes per token by group", "bytes_per_token", "more is better"),
         _bars(found, "Tokens per word (fertility)", "fertility", "fewer is better"),
         _groups(found),
         _beside(found),
@@ -31,6 +32,20 @@ def describe(tokenizers: Mapping[str, AnyTokenizer], found: Mapping[str, Measure
         _speed(tokenizers, texts),
         _cuts(tokenizers, texts),
     ]
+
+
+def _headline(found: Mapping[str, Measured]) -> blocks.Block:
+    """Give the one figure of each tokenizer and group that a terminal has room for."""
+    figures = tuple(
+        blocks.Figure(
+            f"{name}, {group}",
+            round(row.bytes_per_token.value, 3),
+            caption=f"{row.bytes_per_token.low:.3f} to {row.bytes_per_token.high:.3f}",
+        )
+        for name, measured in found.items()
+        for group, row in measured.groups.items()
+    )
+    return blocks.Numbers("Bytes per token", figures[:12], note="the interval is that of other draws of documents")
 
 
 def _whole(found: Mapping[str, Measured]) -> blocks.Block:
