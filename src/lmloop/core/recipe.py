@@ -199,6 +199,11 @@ def _wire(row: Mapping[str, Any], done: Mapping[str, Wired]) -> Wired:
         raise RecipeError(
             f"step {name!r} reads {' or '.join(step.takes)}, but has no inputs", hint='add from = ["..."]'
         )
+    read = {"log" if wire.startswith("log:") else done[wire].step.makes for wire in wires}
+    if missing := [kind for kind in step.needs if kind not in read]:
+        raise RecipeError(
+            f"step {name!r} needs {' and '.join(missing)}, too", hint=f"name a step that makes {missing[0]} in its from"
+        )
     return Wired(name, step, tuple(wires))
 
 

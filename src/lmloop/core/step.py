@@ -52,6 +52,8 @@ class Step(Part):
     makes: ClassVar[Kind]
     needs_input: ClassVar[bool] = True
     """Whether the step must be given at least one input; a step that takes nothing needs none."""
+    needs: ClassVar[tuple[Kind, ...]] = ()
+    """Kinds of which each must be among the inputs."""
     logs: ClassVar[tuple[str, ...]] = ()
     """The kinds of events that a step which takes the log can read; any if none is named."""
 

@@ -57,6 +57,7 @@ class Pack(Step):
 
     takes: ClassVar[tuple[Kind, ...]] = ("records", "tokenizer")
     makes: ClassVar[Kind] = "tokens"
+    needs: ClassVar[tuple[Kind, ...]] = ("records", "tokenizer")
 
     held: float = Field(default=0.01, ge=0.0, lt=1.0)
     by: str = ""
