@@ -62,10 +62,10 @@ def test_rows_are_named_as_an_ingest_names_them(corpus: Path) -> None:
 
 
 def test_what_cannot_be_read_is_counted(corpus: Path) -> None:
-    (corpus / "texts" / "bad.txt").write_bytes(b"\xff\xfe")
+    (corpus / "texts" / "bad.txt").write_bytes(b"\x80")
     sample = draw([(reader("text", ["texts"]), corpus)], 1000)
     assert sample.rejects == 1
     assert sample.batch.num_rows == 40
-    (corpus / "only.txt").write_bytes(b"\xff\xfe")
+    (corpus / "only.txt").write_bytes(b"\x80")
     with pytest.raises(DataError, match="no file of the sample"):
         draw([(reader("text", ["only.txt"]), corpus)], 5)

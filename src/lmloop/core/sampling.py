@@ -3,13 +3,13 @@
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from lmloop.core.batch import Batch, from_records
+from lmloop.core.batch import Batch, from_records, rows
 from lmloop.core.engine.blame import blaming
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
@@ -82,7 +82,15 @@ def draw(readers: Sequence[tuple[Reader, Path]], count: int) -> Sample:
 
 def _files(reader: Reader, base: Path) -> Iterator[_File]:
     """List a reader's files in an order that has nothing to do with their names, with their documents."""
-    sources = sorted(reader.sources(base), key=lambda source: _digest(source.name))
+    kinds: dict[str, list[Source]] = {}
+    for source in sorted(reader.sources(base), key=lambda source: _digest(source.name)):
+        kinds.setdefault(Path(source.name).suffix.lower(), []).append(source)
+    for sources in kinds.values():
+        yield from _estimated(reader, sources)
+
+
+def _estimated(reader: Reader, sources: Sequence[Source]) -> Iterator[_File]:
+    """Estimate how many documents files of one kind have, from the first few of them."""
     probes = [_probe(reader, source) for source in sources[:PROBED_FILES]]
     # how large a document is in a file that was read whole says more than how long its text is
     best = [probe for probe in probes if probe.whole] or probes
@@ -120,8 +128,7 @@ def _read(file: _File, quota: int) -> tuple[list[Record], int]:
         if isinstance(item, Reject):
             rejects += 1
         else:
-            place = f"{file.source.name}\0{len(records)}".encode("utf-8", "surrogateescape")
-            records.append(replace(item, id=hashlib.blake2b(place, digest_size=8).hexdigest()))
+            records.append(item)
     some = min(quota, len(records))
     return [records[int((k + 0.5) * len(records) / some)] for k in range(some)], rejects
 
@@ -130,20 +137,10 @@ def _items(reader: Reader, source: Source) -> Iterator[Record | Reject]:
     """Stream a file's records; texts that no file can hold are rejects, as they are to an ingest."""
     try:
         with blaming(f"reader {reader.name()!r}", source.name):
-            for item in reader.read(source):
-                yield (
-                    item if isinstance(item, Reject) or _encodable(item.text) else Reject(source.name, "lone surrogate")
-                )
+            for item in reader.read_batches(source):
+                yield from (item,) if isinstance(item, Reject) else rows(item)
     except OSError as bad:
         yield Reject(source.name, "unreadable", bad.strerror or str(bad))
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _digest(name: str) -> bytes:

@@ -43,6 +43,8 @@ def is_packed(source: Source) -> bool:
 
 def open_raw(source: Source) -> BinaryIO:
     """Open the bytes of a file as they are."""
+    if source.refused:
+        raise Broken(source.refused)  # a pipe, say: opening it would wait for ever
     return open_remote(source.url) if source.url else source.path.open("rb")
 
 
