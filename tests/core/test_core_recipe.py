@@ -95,6 +95,7 @@ def test_a_child_lies_over_its_parent(base: Path) -> None:
         ('from = ["raw"]', "", "reads records, but has no inputs"),
         ('from = ["raw"]', 'from = ["page"]', "reads 'page', which no earlier step makes"),
         ('from = ["raw"]', 'from = ["log:vote"]', "reads records, but 'log:vote' makes log"),
+        ('use = "curate"\nfrom = ["raw"]\nops', 'use = "pack"\nfrom = ["raw"]\n# ops', "needs tokenizer, too"),
         ('use = "curate"', 'use = "curat"', "there is no stage called 'curat'"),
         ('"unicode"', '"unicod"', "there is no op called 'unicod'"),
         ("min_characters = 12", "min = 12", "unknown setting 'min'"),

@@ -56,6 +56,7 @@ class ExtendTokenizer(Step):
 
     takes: ClassVar[tuple[Kind, ...]] = ("tokenizer", "records")
     makes: ClassVar[Kind] = "tokenizer"
+    needs: ClassVar[tuple[Kind, ...]] = ("records",)
 
     pieces: int = Field(default=2000, ge=1)
     script: str = "Han"

@@ -28,6 +28,7 @@ class ResizeModel(Step):
 
     takes: ClassVar[tuple[Kind, ...]] = ("tokenizer", "weights")
     makes: ClassVar[Kind] = "weights"
+    needs: ClassVar[tuple[Kind, ...]] = ("tokenizer",)
 
     model: str = ""
 

@@ -34,6 +34,7 @@ class CompareTokenizers(Step):
 
     takes: ClassVar[tuple[Kind, ...]] = ("tokenizer", "records")
     makes: ClassVar[Kind] = "scores"
+    needs: ClassVar[tuple[Kind, ...]] = ("records",)
 
     files: list[OutsideFile] = []
     by: str = "language"

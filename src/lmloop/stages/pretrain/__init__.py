@@ -52,6 +52,7 @@ class Pretrain(Step):
 
     takes: ClassVar[tuple[Kind, ...]] = ("tokens", "weights")
     makes: ClassVar[Kind] = "weights"
+    needs: ClassVar[tuple[Kind, ...]] = ("tokens",)
 
     depth: int = Field(default=4, ge=1, le=200)
     context: int = Field(default=256, ge=2)
