@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from lmloop.core.engine.chain import run_chain
-from lmloop.core.engine.pool import open_pool
+from lmloop.core.engine.engines import open_pool
 from lmloop.core.progress import default
 from lmloop.core.recipe import Recipe
 from lmloop.core.run import run

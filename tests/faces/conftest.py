@@ -8,6 +8,7 @@ import pytest
 from verb_project import RECIPE, TEXTS, Call
 
 from lmloop.faces.cli import app
+from lmloop.kernels.tokenizing.toy import byte_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +59,4 @@ def _fill(folder: Path) -> None:
     (folder / "mine.toml").write_text(RECIPE, encoding="utf-8")
     rows = '{"text": "A row of a file.", "content": "其他字段"}\n{"text": "Another row.", "content": "x"}\n'
     (folder / "rows.jsonl").write_text(rows, encoding="utf-8")
+    shutil.copyfile(byte_tokenizer(), folder / "tokenizer.json")

@@ -165,6 +165,20 @@ def test_diff_two_runs(project: Path, call: Call) -> None:
     assert "no difference" in call("diff", before, before).stdout
 
 
+def test_diff_says_which_rows_changed_verdict(project: Path, call: Call) -> None:
+    before = next(project.glob("runs/clean-*")).name
+    call("run", "mine.toml", "--set", "clean.ops.length.min_characters=1", "--workers", "1")
+    text = call("diff", before, "clean").stdout
+    assert "Verdicts  1 rows changed, 4 did not" in text
+    assert "length: short -> kept" in text
+    assert "notes/d.txt · characters 10 < 12" in text
+    assert "Too short." in text
+    assert "Too short." not in call("diff", before, "clean", "--rows", "0").stdout
+    found = json.loads(call("diff", before, "clean", "--json").stdout)["verdicts"]
+    assert (found["same"], found["rows"], found["changed"][0]["before"]) == (4, 1, "length: short")
+    assert "Verdicts" not in call("diff", "raw", "clean").stdout
+
+
 def test_list_everything(project: Path, call: Call) -> None:
     text = call("list").stdout
     for part in ("ops", "readers", "stages", "recipes", "runs", "length", "Keep texts whose length", "quickstart"):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lmloop.kernels.repetition import RepetitionThresholds
 from lmloop.ops.gopher_quality import GopherQuality
 from lmloop.ops.gopher_repetition import GopherRepetition
 
@@ -34,7 +35,7 @@ def test_settings_move_the_threshold():
 def test_repetition_is_dropped_and_can_be_allowed():
     lines = "\n".join(["the same line again and again"] * 10)
     assert GopherRepetition()([lines]).reasons == {"duplicate-lines": 1}
-    allowed = {name: 1.0 for name in GopherRepetition.fields()}
+    allowed = {name: 1.0 for name in RepetitionThresholds._fields}
     assert GopherRepetition(**allowed)([lines]).texts == [lines]
 
 

@@ -8,6 +8,7 @@ makes a word too long; and there are Chinese phrases beside the English ones.
 
 # ruff: noqa: PLR1714  (a chain of comparisons is what compiles well; a set is not)
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.phrases import Phrases, find_groups, make_phrases, matches
 from lmloop.kernels.sentences import CJK_TERMINAL, CLOSER, count_sentences, terminals
 from lmloop.kernels.text import (
+    Bytes,
     Integers,
     TextBuffer,
     decode,
@@ -74,13 +76,18 @@ class C4Result(NamedTuple):
 
 def c4(buffer: TextBuffer, limits: C4Limits | None = None) -> C4Result:
     """Apply the rules to each document."""
+    tables = (classes(), terminals(), phrases(), citations())
+    return c4_result(buffer, lambda out, counts: _c4(buffer, limits or C4Limits(), tables, out, counts))
+
+
+def c4_result(buffer: TextBuffer, write: Callable[[tuple[Bytes, Bytes, Integers], Integers], None]) -> C4Result:
+    """Make room for what is left of each document, and have it and the counts written."""
     documents = len(buffer.offsets) - 1
     # A line ends with one byte or more, and is written with one; the last may have had none.
     data = np.empty(int(buffer.offsets[-1] - buffer.offsets[0]) + documents, np.uint8)
     counts = np.zeros((4, documents), np.int64)
     offsets = np.zeros(documents + 1, np.int64)
-    tables = (classes(), terminals(), phrases(), citations())
-    _c4(buffer, limits or C4Limits(), tables, (data, read_only(data), offsets), counts)
+    write((data, read_only(data), offsets), counts)
     text = TextBuffer(data[: offsets[-1]], offsets)
     return C4Result(text, counts[3].astype(np.uint8), counts[0], counts[1], counts[2])
 
@@ -189,6 +196,20 @@ def copy_line(data: Any, line: Any, citations: Any, out: Any, place: Any, withou
     return place
 
 
+@inlined
+def line_verdict(found: Any, place: Any, stop: Any) -> Any:
+    """Give where a written line ends, ``place`` if it goes, and the bits of what was found that drops a document."""
+    if found & np.uint64(1 << LOREM):
+        return place, np.uint64(1)
+    if found & np.uint64(1 << JAVASCRIPT):
+        return place, np.uint64(0)
+    if found & np.uint64(1 << CURLY):
+        return place, np.uint64(2)
+    if found & np.uint64(1 << POLICY):
+        return place, np.uint64(0)
+    return stop, np.uint64(0)
+
+
 @compiled
 def judge_line(data: Any, line: Any, limits: Any, tables: Any, out: Any, place: Any) -> Any:
     """Write a line where it may stay; gives where it ends, and the bits of what was found that drops a document."""
@@ -200,16 +221,7 @@ def judge_line(data: Any, line: Any, limits: Any, tables: Any, out: Any, place: 
     stop = copy_line(data, line, citations, written, place, limits.rules >> WITHOUT_CITATIONS & 1)
     if limits.rules >> TERMINAL_MARK & 1 and not ends_well(seen, place, stop, terminals):
         return place, np.uint64(0)
-    found = find_groups(seen, place, stop, phrases) & np.uint64(limits.rules)
-    if found & np.uint64(1 << LOREM):
-        return place, np.uint64(1)
-    if found & np.uint64(1 << JAVASCRIPT):
-        return place, np.uint64(0)
-    if found & np.uint64(1 << CURLY):
-        return place, np.uint64(2)
-    if found & np.uint64(1 << POLICY):
-        return place, np.uint64(0)
-    return stop, np.uint64(0)
+    return line_verdict(find_groups(seen, place, stop, phrases) & np.uint64(limits.rules), place, stop)
 
 
 @compiled

@@ -102,12 +102,13 @@ def _bordered(offsets: Any, starts: Any, borders: Any, limits: Any, found: Any, 
     count = 0
     for document in range(len(offsets) - 1):
         begin, end, place = offsets[document], offsets[document + 1], 0
+        done = begin  # where the window before ended: none lies within another
         while True:
             after = first_from(starts, begin) + size
             stop = starts[after] if after < len(starts) and starts[after] < end else end
             if stop < end:
                 border = first_from(borders, stop + 1) - 1
-                if border >= 0 and borders[border] > begin:
+                if border >= 0 and borders[border] > done:
                     stop = borders[border]
             if fill:
                 found[0, count], found[1, count], found[2, count], found[3, count] = document, place, begin, stop
@@ -115,6 +116,7 @@ def _bordered(offsets: Any, starts: Any, borders: Any, limits: Any, found: Any, 
             place += 1
             if stop >= end:
                 break
+            done = stop
             begin = next_begin(begin, stop, starts, borders, overlap)
     return count
 

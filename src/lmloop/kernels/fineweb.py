@@ -5,16 +5,21 @@ in datatrove. Read in Chinese, Japanese and Korean: a closing quote or bracket b
 mark does; a CJK character is as wide as two letters where lines are called short; and 1.5 of them are a word.
 """
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lmloop.kernels.characters import CJK, classes
+from lmloop.kernels.hashing import hash_range
 from lmloop.kernels.jit import compiled, inlined
-from lmloop.kernels.pieces import LINES, Pieces, cut, document_sums, piece_hashes, piece_lengths, repeated
-from lmloop.kernels.sentences import CJK_TERMINAL, CLOSER, TERMINAL, terminals
-from lmloop.kernels.text import Floats, TextBuffer, decode, skip_space
+from lmloop.kernels.numbering import make_scratch, number_keys
+from lmloop.kernels.peer.tables import TERMINAL as TERMINAL_BIT
+from lmloop.kernels.peer.tables import tables
+from lmloop.kernels.repetition import find_newline, most_lines
+from lmloop.kernels.sentences import CJK_TERMINAL, CLOSER, NONE, TERMINAL, terminals
+from lmloop.kernels.text import Floats, TextBuffer, count_code_points, decode, skip_space
 from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, Tokens
 
 REASONS = ("kept", "empty", "unpunctuated-lines", "short-lines", "duplicate-line-characters", "list")
@@ -44,25 +49,23 @@ class FineWebStatistics(NamedTuple):
     newlines_a_word: Floats
 
 
-def fineweb_statistics(buffer: TextBuffer, tokens: Tokens, short: int = 30) -> FineWebStatistics:
-    """Take the statistics of each document from its text and its tokens; a line is short up to ``short`` characters."""
-    pieces = cut(buffer, LINES)
-    flags = np.empty((3, len(pieces.start)), np.bool_)
-    _line_flags(buffer.data, pieces, (classes(), terminals()), short, flags)
-    full, punctuated, narrow = flags
-    lengths = piece_lengths(buffer, pieces)
-    again = repeated(piece_hashes(buffer, pieces)[:, 0], pieces.first) & full
-    lines, characters = document_sums(full, pieces.first), document_sums(lengths, pieces.first)
-    newlines = np.diff(pieces.first) - 1
-    cjk = document_sums(tokens.kind == KIND_CJK, tokens.first)
-    words = np.diff(tokens.first) - cjk + cjk / CJK_PER_WORD
-    return FineWebStatistics(
-        lines.astype(np.float64),
-        document_sums(full & punctuated, pieces.first) / np.maximum(lines, 1),
-        document_sums(full & narrow, pieces.first) / np.maximum(lines, 1),
-        document_sums(lengths * again, pieces.first) / np.maximum(characters, 1),
-        newlines / np.maximum(words, 1),
-    )
+def fineweb_statistics(buffer: TextBuffer, tokens: Tokens, short: int = 30, peer: bool = False) -> FineWebStatistics:
+    """Take the statistics of each document from its text and its tokens; a line is short up to ``short`` characters.
+
+    ``peer``: lines are read as datatrove does, without a reading for CJK text.
+    """
+    statistics = np.zeros((len(FineWebStatistics._fields), len(buffer.offsets) - 1))
+    ends = peer_terminals() if peer else terminals()
+    _fineweb(buffer, tokens, (classes(), ends, short, peer), make_scratch(most_lines(buffer)), statistics)
+    return FineWebStatistics(*statistics)
+
+
+@cache
+def peer_terminals() -> npt.NDArray[np.uint8]:
+    """Give datatrove's terminal punctuation in the form of :func:`terminals`: uint8 [0x110000]."""
+    table = np.where(tables().classes & TERMINAL_BIT, TERMINAL, NONE).astype(np.uint8)
+    table.flags.writeable = False
+    return table
 
 
 def fineweb_reasons(
@@ -97,23 +100,58 @@ def ends_terminal(data: Any, start: Any, end: Any, terminals: Any) -> Any:
 
 
 @inlined
-def is_narrow(data: Any, start: Any, end: Any, classes: Any, short: Any) -> Any:
+def is_narrow(data: Any, start: Any, end: Any, classes: Any, short: Any, peer: Any) -> Any:
     """Say whether a line is at most so many characters wide, a CJK character being two."""
+    if end - start <= short:  # no character is wider than its bytes
+        return True
     if end - start > 4 * short:
         return False
     width, i = 0, start
     while i < end:
         point, size = decode(data, i, end)
-        width += 2 if classes[point] == CJK else 1
+        width += 2 if classes[point] == CJK and not peer else 1
         i += size
     return width <= short
 
 
+@inlined
+def repeated_characters(data: Any, start: Any, lines: Any, scratch: Any) -> Any:
+    """Count the code points in lines that stood earlier, of lines in ``keys``, ``places`` and ``ends``."""
+    characters, seen = 0, 0
+    if number_keys(scratch, lines) < lines:
+        for line in range(lines):
+            if scratch.numbers[line] == seen:
+                seen += 1
+            else:
+                characters += count_code_points(data, start + scratch.places[line], scratch.ends[line])
+    return characters
+
+
 @compiled
-def _line_flags(data: Any, pieces: Pieces, tables: Any, short: Any, flags: Any) -> None:
-    classes, terminals = tables
-    for k in range(flags.shape[1]):
-        start, end = pieces.start[k], pieces.stop[k]
-        flags[0, k] = skip_space(data, start, end) < end
-        flags[1, k] = ends_terminal(data, start, end, terminals)
-        flags[2, k] = is_narrow(data, start, end, classes, short)
+def _fineweb(buffer: Any, tokens: Any, reading: Any, scratch: Any, statistics: Any) -> None:
+    data, (classes, terminals, short, peer) = buffer.data, reading
+    for document in range(statistics.shape[1]):
+        start, end = buffer.offsets[document], buffer.offsets[document + 1]
+        lines, newlines, punctuated, narrow, i = 0, 0, 0, 0, start
+        while True:
+            stop = find_newline(data, i, end)
+            if skip_space(data, i, stop) < stop:
+                punctuated += ends_terminal(data, i, stop, terminals)
+                narrow += is_narrow(data, i, stop, classes, short, peer)
+                scratch.keys[lines] = hash_range(data, i, stop)
+                scratch.places[lines] = i - start
+                scratch.ends[lines] = stop
+                lines += 1
+            if stop >= end:
+                break
+            newlines += 1
+            i = stop + 1
+        characters = count_code_points(data, start, end) - newlines
+        words, cjk = tokens.first[document + 1] - tokens.first[document], 0
+        for token in range(tokens.first[document], tokens.first[document + 1]):
+            cjk += tokens.kind[token] == KIND_CJK
+        statistics[0, document] = lines
+        statistics[1, document] = punctuated / max(lines, 1)
+        statistics[2, document] = narrow / max(lines, 1)
+        statistics[3, document] = repeated_characters(data, start, lines, scratch) / max(characters, 1)
+        statistics[4, document] = newlines / max(words - cjk + cjk / CJK_PER_WORD, 1.0)

@@ -29,8 +29,9 @@ intrinsic: Any = numba.extending.intrinsic
 def cache_folder() -> Path:
     """Where this version of the kernels keeps its machine code; ``NUMBA_CACHE_DIR`` moves it."""
     digest = hashlib.blake2b(digest_size=8)
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    folder = Path(__file__).parent
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
     return _user_cache() / f"kernels-{digest.hexdigest()}"
 
 

@@ -60,15 +60,19 @@ class Workspace(NamedTuple):
 
 def minhash(buffer: TextBuffer, bands: int = 14, rows: int = 8, n: int = 5, seed: int = 1) -> Signatures:
     """Take the signature of each document; the same text and settings give the same everywhere."""
-    documents = len(buffer.offsets) - 1
-    signatures = Signatures(
+    signatures = empty_signatures(len(buffer.offsets) - 1, bands, rows)
+    _minhash(buffer, (classes(), rules()), permutations(bands * rows, seed), _workspace(buffer), n, signatures)
+    return signatures
+
+
+def empty_signatures(documents: int, bands: int, rows: int) -> Signatures:
+    """Make room for signatures."""
+    return Signatures(
         np.empty((documents, bands * rows), np.uint64),
         np.empty((documents, bands), np.uint64),
         np.empty(documents, np.int64),
         np.empty(documents, np.bool_),
     )
-    _minhash(buffer, (classes(), rules()), permutations(bands * rows, seed), _workspace(buffer), n, signatures)
-    return signatures
 
 
 def shingles(buffer: TextBuffer, n: int = 5) -> list[Hashes]:
@@ -158,11 +162,10 @@ def _minhash(buffer: Any, tables: Any, functions: Any, space: Any, n: Any, signa
         count, units = fill_shingles(
             buffer.data, buffer.offsets[document], buffer.offsets[document + 1], tables, space, n
         )
-        minima = signatures.minima[document]
-        take_minima(space.shingles[:count], functions.a, functions.b, minima)
+        take_minima(space.shingles[:count], functions.a, functions.b, signatures.minima[document])
         signatures.units[document] = units
         signatures.short[document] = units < n
-        take_keys(minima, signatures.keys[document])
+        take_keys(signatures.minima[document], signatures.keys[document])
 
 
 @compiled

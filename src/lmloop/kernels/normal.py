@@ -8,6 +8,7 @@ that final sigma is sigma, characters of format (soft hyphen, joiners) vanish, a
 # ruff: noqa: PLR1714  (a chain of comparisons is what compiles well; a set is not)
 
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,8 +73,8 @@ def rewrite(character: str) -> str:
     return out
 
 
-def generate(place: Path = TABLE) -> None:
-    """Write the rules from this Python's Unicode data; run it with the newest Python at hand."""
+def make_rules(rewrite: Callable[[str], str]) -> dict[str, npt.NDArray[Any]]:
+    """Turn a rule for single characters into the arrays of a table."""
     fixed = {" ": SPACE, "": DROP, "0": DIGIT}
     action = np.zeros(POINTS, np.uint16)
     replacements: dict[str, int] = {}
@@ -86,14 +87,18 @@ def generate(place: Path = TABLE) -> None:
             action[point] = REWRITE + replacements.setdefault(new, len(replacements))
     encoded = [new.encode() for new in replacements]
     blocks, index = np.unique(action.reshape(-1, BLOCK), axis=0, return_inverse=True)
-    np.savez_compressed(
-        place,
-        blocks=blocks,
-        index=index.reshape(-1).astype(np.uint16),
-        starts=np.cumsum([0, *map(len, encoded)]).astype(np.int32),
-        pool=np.frombuffer(b"".join(encoded), np.uint8),
-        version=np.array(unicodedata.unidata_version),
-    )
+    return {
+        "blocks": blocks,
+        "index": index.reshape(-1).astype(np.uint16),
+        "starts": np.cumsum([0, *map(len, encoded)]).astype(np.int32),
+        "pool": np.frombuffer(b"".join(encoded), np.uint8),
+    }
+
+
+def generate(place: Path = TABLE) -> None:
+    """Write the rules from this Python's Unicode data; run it with the newest Python at hand."""
+    arrays: dict[str, Any] = make_rules(rewrite)
+    np.savez_compressed(place, version=np.array(unicodedata.unidata_version), **arrays)
 
 
 @inlined

@@ -41,6 +41,8 @@ REASONS = (
     *("bullet-lines", "ellipsis-lines", "few-letter-words", "few-stop-words"),
 )
 
+LOOKED_AT = np.isin(np.arange(256), [*range(10, 14), *range(28, 31), 35, 46, 0xC2, 0xE2])  # breaks, "#", "." and "…"
+
 
 class StopWords(NamedTuple):
     """A hash table of stop words: ``hash`` uint64 [slots] (0: free), ``bit`` uint64 [slots].
@@ -89,10 +91,15 @@ class QualityStatistics(NamedTuple):
     cjk_share: Floats
 
 
-def quality_statistics(buffer: TextBuffer, tokens: Tokens, stop_words: StopWords | None = None) -> QualityStatistics:
-    """Take the statistics of each document from its text and its tokens."""
+def quality_statistics(
+    buffer: TextBuffer, tokens: Tokens, stop_words: StopWords | None = None, marks_are_words: bool = False
+) -> QualityStatistics:
+    """Take the statistics of each document from its text and its tokens.
+
+    ``marks_are_words``: ratios are taken to all tokens, each punctuation mark among them (as in datatrove).
+    """
     statistics = np.zeros((len(QualityStatistics._fields), len(buffer.offsets) - 1))
-    _quality(buffer, tokens, stop_words or default_stop_words(), statistics)
+    _quality(buffer, tokens, stop_words or default_stop_words(), marks_are_words, statistics)
     return QualityStatistics(*statistics)
 
 
@@ -166,51 +173,61 @@ def is_ellipsis(data: Any, i: Any, end: Any) -> Any:
     return data[i] == 0xE2 and i + 2 < end and data[i + 1] == 0x80 and data[i + 2] == 0xA6
 
 
+@inlined
+def starts_with_bullet(data: Any, start: Any, end: Any) -> Any:
+    """Say whether a line begins with "•" or "-", white space left aside."""
+    head = skip_space(data, start, end)
+    if head == end:
+        return False
+    return data[head] == 45 or (
+        data[head] == 0xE2 and head + 2 < end and data[head + 1] == 0x80 and data[head + 2] == 0xA2
+    )
+
+
+@inlined
+def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
+    """Say whether a line ends in "…" or "...", white space left aside."""
+    tail = trim_space(data, start, end)
+    if tail - start < 3:
+        return False
+    dots = data[tail - 1] == 46 and data[tail - 2] == 46 and data[tail - 3] == 46
+    return dots or is_ellipsis(data, tail - 3, tail)
+
+
 @compiled
-def count_symbols(data: Any, start: Any, end: Any) -> Any:
-    """Count "#", and ellipses as ``str.count`` does: three dots, not overlapping, or the one character."""
-    hashes, ellipses, dots = 0, 0, 0
-    for i in range(start, end):
+def count_marks(data: Any, start: Any, end: Any) -> Any:
+    """Count lines (of ``str.splitlines``), lines with a bullet, lines that end in an ellipsis, "#" and ellipses.
+
+    Ellipses are counted as ``str.count`` does: three dots, not overlapping, or the one character.
+    """
+    lines, bullets, ellipsis_lines, hashes, ellipses, first, i = 0, 0, 0, 0, 0, start, start
+    while i < end:
+        if not LOOKED_AT[data[i]]:
+            i += 1
+            continue
         byte = data[i]
         if byte == 46:
-            dots += 1
-            if dots == 3:
+            if i + 2 < end and data[i + 1] == 46 and data[i + 2] == 46:
                 ellipses += 1
-                dots = 0
-        else:
-            dots = 0
-            hashes += byte == 35
-            if byte == 0xE2 and is_ellipsis(data, i, end):
-                ellipses += 1
-    return hashes, ellipses
-
-
-@compiled
-def count_lines(data: Any, start: Any, end: Any) -> Any:
-    """Count the lines of ``str.splitlines``, those that start with a bullet, and those that end in an ellipsis."""
-    lines, bullets, ellipses, i = 0, 0, 0, start
-    while i < end:
-        first, gap = i, 0
-        while i < end:
-            gap = line_break_width(data, i, end)
-            if gap:
-                break
+                i += 2
             i += 1
+            continue
+        gap = line_break_width(data, i, end)
+        if gap:
+            lines += 1
+            bullets += starts_with_bullet(data, first, i)
+            ellipsis_lines += ends_in_ellipsis(data, first, i)
+            i += gap
+            first = i
+            continue
+        hashes += byte == 35
+        ellipses += is_ellipsis(data, i, end)
+        i += 1
+    if first < end:
         lines += 1
-        head = skip_space(data, first, i)
-        if head < i and (
-            data[head] == 45
-            or (data[head] == 0xE2 and head + 2 < i and data[head + 1] == 0x80 and data[head + 2] == 0xA2)
-        ):
-            bullets += 1
-        tail = trim_space(data, first, i)
-        if tail - first >= 3 and (
-            is_ellipsis(data, tail - 3, tail)
-            or (data[tail - 1] == 46 and data[tail - 2] == 46 and data[tail - 3] == 46)
-        ):
-            ellipses += 1
-        i += gap
-    return lines, bullets, ellipses
+        bullets += starts_with_bullet(data, first, end)
+        ellipsis_lines += ends_in_ellipsis(data, first, end)
+    return lines, bullets, ellipsis_lines, hashes, ellipses
 
 
 @inlined
@@ -227,7 +244,7 @@ def lone_symbols(tokens: Any, first: Any, last: Any) -> Any:
 
 
 @compiled
-def _quality(buffer: Any, tokens: Any, stop_words: Any, statistics: Any) -> None:
+def _quality(buffer: Any, tokens: Any, stop_words: Any, marks_are_words: Any, statistics: Any) -> None:
     for document in range(statistics.shape[1]):
         words, letters, lettered, cjk, seen = 0, 0, 0, 0, np.uint64(0)
         first, last = tokens.first[document], tokens.first[document + 1]
@@ -243,11 +260,11 @@ def _quality(buffer: Any, tokens: Any, stop_words: Any, statistics: Any) -> None
                 letters += tokens.length[token]
                 lettered += kind == KIND_WORD
         start, end = buffer.offsets[document], buffer.offsets[document + 1]
-        hashes, ellipses = count_symbols(buffer.data, start, end)
-        lines, bullet_lines, ellipsis_lines = count_lines(buffer.data, start, end)
+        lines, bullet_lines, ellipsis_lines, hashes, ellipses = count_marks(buffer.data, start, end)
         all_words = words + cjk / CJK_PER_WORD
         share = cjk / CJK_PER_WORD / max(all_words, 1.0)
-        count = max(words + cjk + lone_symbols(tokens, first, last), 1)
+        marks = last - first - words - cjk if marks_are_words else lone_symbols(tokens, first, last)
+        count = max(words + cjk + marks, 1)
         statistics[0, document] = all_words
         statistics[1, document] = letters / max(words, 1)
         statistics[2, document] = hashes / count

@@ -5,9 +5,9 @@ leaves open. An n-gram is n tokens in a row, punctuation among them. In a docume
 of its words are), where the paper says n words we take n words' worth of characters: 1.5 n, rounded up; so a
 repeated phrase of five words is caught at the length that it has in either language.
 
-n-grams are found level by level: an n-gram can only be there twice if both of its (n-1)-grams are. Each level
-numbers its repeated n-grams, and the next looks at neighbouring pairs of such numbers alone. That is exact
-(nothing is estimated, nothing rests on hashes of hashes), and the work shrinks with every level.
+n-grams are found level by level, from pairs of tokens (by a 64-bit hash) on: an n-gram can only be there twice if
+both of its (n-1)-grams are. Each level numbers its repeated n-grams, and the next looks at neighbouring pairs of such
+numbers alone. So nothing is estimated, and the work shrinks with every level.
 
 As in datatrove, the most frequent n-gram counts though it come but once. In a text of fewer than some 25 words it
 may then pass its limit though nothing is repeated: the paper's rules begin with 50 words.
@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lmloop.kernels.hashing import GOLDEN, fold, hash_range, load64
+from lmloop.kernels.hashing import GOLDEN, ROOT_2, ROOT_3, fold, hash_range, load64
 from lmloop.kernels.jit import compiled, inlined
+from lmloop.kernels.numbering import duplicate_grams, make_scratch, number_keys
+from lmloop.kernels.peer.joined import join_tokens, joined_duplicates
 from lmloop.kernels.quality import READ_AS_CJK
-from lmloop.kernels.text import Floats, Hashes, Integers, TextBuffer, count_code_points, skip_space, trim_space
+from lmloop.kernels.text import Floats, Integers, TextBuffer, count_code_points, read_only, skip_space, trim_space
 from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, KIND_SYMBOL, Tokens
-
-Numbers = npt.NDArray[np.int32]
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
@@ -34,6 +34,7 @@ REASONS = (
     *("duplicate-lines", "duplicate-line-characters"),
     *(f"top-{n}-gram" for n in TOP_SIZES),
     *(f"duplicate-{n}-grams" for n in DUPLICATE_SIZES),
+    "empty",  # by datatrove's rules alone
 )
 
 NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
@@ -82,30 +83,16 @@ class RepetitionStatistics(NamedTuple):
     duplicate_10_grams: Floats
 
 
-class Scratch(NamedTuple):
-    """Room for one document, used again for each.
+def repetition_statistics(buffer: TextBuffer, tokens: Tokens, joined: bool = False) -> RepetitionStatistics:
+    """Take the statistics of each document from its text and its tokens.
 
-    ``keys`` [n] what to number; ``numbers`` [n] the number of each; ``places`` [n] token at which it starts;
-    ``slots`` [2^k >= 2n] the hash table (number + 1; 0 free); ``known`` [n] key of each number; ``counts`` [n]
-    how often each number came; ``ends`` [n + 1] code points in the tokens before each; ``characters`` [9] what
-    the n-grams of the last nine statistics hold.
+    ``joined``: duplicate n-grams are alike where their tokens, put together without spaces, are (as in datatrove).
     """
-
-    keys: Hashes
-    numbers: Numbers
-    places: Numbers
-    slots: Numbers
-    known: Hashes
-    counts: Numbers
-    ends: Integers
-    characters: Integers
-
-
-def repetition_statistics(buffer: TextBuffer, tokens: Tokens) -> RepetitionStatistics:
-    """Take the statistics of each document from its text and its tokens."""
     statistics = np.zeros((len(RepetitionStatistics._fields), len(buffer.offsets) - 1))
-    room = max(int(np.diff(tokens.first).max(initial=0)), _most_lines(buffer))
-    _repetition(buffer, tokens, _gram_sizes(), _make_scratch(room), statistics)
+    room = max(int(np.diff(tokens.first).max(initial=0)), most_lines(buffer))
+    size = int(np.diff(buffer.offsets).max(initial=0)) if joined else 0
+    scratch = make_scratch(room, len(TOP_SIZES) + len(DUPLICATE_SIZES), size)
+    _repetition(buffer, tokens, _gram_sizes(), (scratch, read_only(scratch.joined), joined), statistics)
     return RepetitionStatistics(*statistics)
 
 
@@ -116,20 +103,6 @@ def repetition_reasons(
     limits = thresholds or RepetitionThresholds()
     broken = [share > limit for share, limit in zip(statistics, limits, strict=True)]
     return np.select(broken, range(1, len(broken) + 1), 0).astype(np.uint8)
-
-
-def _make_scratch(room: int) -> Scratch:
-    """Make room for a document of so many tokens or lines."""
-    return Scratch(
-        keys=np.empty(room, np.uint64),
-        numbers=np.empty(room, np.int32),
-        places=np.empty(room, np.int32),
-        slots=np.empty(max(16, 1 << (2 * room - 1).bit_length()), np.int32),
-        known=np.empty(room, np.uint64),
-        counts=np.empty(room, np.int32),
-        ends=np.empty(room + 1, np.int64),
-        characters=np.empty(len(TOP_SIZES) + len(DUPLICATE_SIZES), np.int64),
-    )
 
 
 def _gram_sizes() -> Integers:
@@ -149,35 +122,6 @@ def find_newline(data: Any, i: Any, end: Any) -> Any:
     while i < end and data[i] != 10:
         i += 1
     return i
-
-
-@inlined
-def number_keys(scratch: Any, count: Any) -> Any:
-    """Number the first ``count`` keys: equal keys alike, in the order in which they first come; gives how many."""
-    size = 16
-    while size < 2 * count:
-        size *= 2
-    for slot in range(size):
-        scratch.slots[slot] = 0
-    mask, total = np.uint64(size - 1), np.int64(0)
-    for k in range(count):
-        key = scratch.keys[k]
-        probe = fold(key, GOLDEN) & mask
-        while True:
-            number = np.int64(scratch.slots[probe]) - 1
-            if number < 0:
-                number = total
-                scratch.slots[probe] = total + 1
-                scratch.known[total] = key
-                scratch.counts[total] = 0
-                total += 1
-                break
-            if scratch.known[number] == key:
-                break
-            probe = (probe + np.uint64(1)) & mask
-        scratch.counts[number] += 1
-        scratch.numbers[k] = number
-    return total
 
 
 @compiled
@@ -237,39 +181,22 @@ def top_gram(tokens: Any, first: Any, size: Any, candidates: Any, total: Any, sc
     return np.int64(0)
 
 
-@inlined
-def duplicate_grams(size: Any, candidates: Any, scratch: Any) -> Any:
-    """Count the code points in n-grams that were there before; one that is counted is stepped over whole.
-
-    Leaves ``counts`` negative for n-grams that were met, and right again for who asks after their size.
-    """
-    free, characters = 0, np.int64(0)
-    for k in range(candidates):
-        place, number = scratch.places[k], scratch.numbers[k]
-        if place < free:
-            continue
-        if scratch.counts[number] < 0:
-            characters += scratch.ends[place + size] - scratch.ends[place]
-            free = place + size
-        else:
-            scratch.counts[number] = -scratch.counts[number]
-    for k in range(candidates):
-        scratch.counts[scratch.numbers[k]] = abs(scratch.counts[scratch.numbers[k]])
-    return characters
-
-
 @compiled
 def gram_characters(tokens: Any, first: Any, last: Any, sizes: Any, scratch: Any) -> None:
-    """Fill ``scratch.characters`` with the code points in the top and the duplicate n-grams of a document."""
+    """Fill ``scratch.characters`` with the code points in the top and the duplicate n-grams of a document.
+
+    Of the sizes of duplicate n-grams, those that ``sizes`` has.
+    """
     count = last - first
     scratch.ends[0] = 0
     for k in range(count):
-        scratch.keys[k] = tokens.hash[first + k]
-        scratch.places[k] = k
         scratch.ends[k + 1] = scratch.ends[k] + tokens.length[first + k]
-    candidates, column = count, 0
-    for size in range(1, sizes[-1] + 1):
-        if size > 1:
+    candidates, column = max(count - 1, 0), 0
+    for k in range(candidates):
+        scratch.keys[k] = fold(fold(tokens.hash[first + k] ^ ROOT_2, GOLDEN) ^ tokens.hash[first + k + 1], ROOT_3)
+        scratch.places[k] = k
+    for size in range(2, sizes[-1] + 1):
+        if size > 2:
             candidates = pair_neighbours(candidates, scratch)
         total = number_keys(scratch, candidates)
         if size == sizes[column]:
@@ -308,7 +235,7 @@ def cjk_share(tokens: Any, first: Any, last: Any) -> Any:
 
 
 @compiled
-def _most_lines(buffer: Any) -> Any:
+def most_lines(buffer: Any) -> Any:
     """Count the lines of the document that has most, and one more."""
     most = 0
     for document in range(len(buffer.offsets) - 1):
@@ -320,8 +247,8 @@ def _most_lines(buffer: Any) -> Any:
 
 
 @compiled
-def _repetition(buffer: Any, tokens: Any, sizes: Any, scratch: Any, statistics: Any) -> None:
-    data = buffer.data
+def _repetition(buffer: Any, tokens: Any, sizes: Any, room: Any, statistics: Any) -> None:
+    data, (scratch, seen, joined) = buffer.data, room
     one, two = np.int64(1), np.int64(2)  # typed: numba would compile once for each literal
     for document in range(statistics.shape[1]):
         start, end = buffer.offsets[document], buffer.offsets[document + 1]
@@ -336,7 +263,12 @@ def _repetition(buffer: Any, tokens: Any, sizes: Any, scratch: Any, statistics: 
         statistics[2, document] = repeats / pieces
         statistics[3, document] = inside / length
         first, last = tokens.first[document], tokens.first[document + 1]
-        reading = 1 if cjk_share(tokens, first, last) >= READ_AS_CJK else 0
-        gram_characters(tokens, first, last, sizes[reading], scratch)
+        if joined:
+            gram_characters(tokens, first, last, sizes[0, : len(TOP_SIZES)], scratch)
+            join_tokens(data, start, tokens, first, last, scratch)
+            joined_duplicates(seen, last - first, sizes[0, len(TOP_SIZES) :], scratch, len(TOP_SIZES))
+        else:
+            reading = 1 if cjk_share(tokens, first, last) >= READ_AS_CJK else 0
+            gram_characters(tokens, first, last, sizes[reading], scratch)
         for column in range(len(scratch.characters)):
             statistics[4 + column, document] = scratch.characters[column] / length

@@ -12,6 +12,7 @@ White space, control, private and unassigned characters separate tokens. Scripts
 letters without spaces (Thai, Lao, Khmer, Burmese) give one word for each run.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,14 @@ class Tokens(NamedTuple):
 
 def segment(buffer: TextBuffer) -> Tokens:
     """Cut each document into tokens."""
+    return make_tokens(buffer, lambda document, tokens: _segment(buffer, document, classes(), tokens))
+
+
+def make_tokens(buffer: TextBuffer, cut: Callable[[int, Tokens], int]) -> Tokens:
+    """Make room for the tokens of a column and have them written.
+
+    ``cut`` writes from a document on as long as there is room for a token a byte, and gives the first not done.
+    """
     sizes = np.diff(buffer.offsets)
     documents = len(sizes)
     first = np.zeros(documents + 1, np.int64)
@@ -54,7 +63,7 @@ def segment(buffer: TextBuffer) -> Tokens:
     room = int(sizes.sum()) // 4 + int(sizes.max(initial=0)) + 1
     tokens = empty_tokens(room, first)
     done = 0
-    while (done := _segment(buffer, done, classes(), tokens)) < documents:
+    while (done := cut(done, tokens)) < documents:
         more = empty_tokens(2 * len(tokens.hash) + int(sizes[done]), first)
         for old, new in zip(_columns(tokens), _columns(more), strict=True):
             new[: first[done]] = old[: first[done]]

@@ -23,9 +23,10 @@ HAN = r"\p{Han}"
 class ChineseScript(Map):
     """Write Chinese text in one script, the one that ``to`` says.
 
-    "taiwan" and "simplified-from-taiwan" also change words to those used there (软件, 軟體). Characters are changed
-    by phrases, not one by one (头发 and 发展 differ in 髮 and 發). Japanese text with Han characters would be
-    changed, too: recognise the language first. Needs the extra ``curate``.
+    "taiwan" and "simplified-from-taiwan" also change words to those used there (软件, 軟體). Characters are changed by
+    phrases, not one by one (头发 and 发展 differ in 髮 and 發). "traditional" is OpenCC's own standard (爲, 裏); most
+    readers expect the forms of "taiwan" or "hong-kong" (為, 裡). Japanese text with Han characters would be changed,
+    too: recognise the language first. Needs the extra ``curate``.
 
     Source: OpenCC (BYVoid), its tables t2s, s2t, s2twp, s2hk and tw2sp.
     """

@@ -7,8 +7,8 @@ from pydantic import PositiveInt
 from lmloop.core.batch import Batch
 from lmloop.core.op import Filter, Verdict
 from lmloop.kernels.fineweb import REASONS, FineWebThresholds, fineweb_reasons, fineweb_statistics
+from lmloop.kernels.segmentation import Words, tokens_of
 from lmloop.kernels.text import text_buffer
-from lmloop.kernels.words import segment
 
 
 class FinewebQuality(Filter):
@@ -18,6 +18,9 @@ class FinewebQuality(Filter):
     ``max_short_lines`` have ``short_line`` characters or fewer; at most ``max_duplicate_characters`` of the characters
     are in lines that stood earlier; and there are at most ``max_newlines_a_word`` newlines a word. How the rules are
     read in Chinese stands in ``lmloop.kernels.fineweb``.
+
+    ``words = "spacy-en"`` reads the rules as datatrove does, decision for decision: words are spaCy's English tokens,
+    and no text is read as Chinese.
 
     Source: Penedo et al. 2024, "The FineWeb Datasets: Decanting the Web for the Finest Text Data at Scale", section
     3.6.
@@ -30,10 +33,11 @@ class FinewebQuality(Filter):
     short_line: PositiveInt = 30
     max_duplicate_characters: float = 0.01
     max_newlines_a_word: float = 0.3
+    words: Words = "unicode"
 
     def judge(self, batch: Batch) -> Verdict:
         """Take each document's statistics and find the first rule that it breaks."""
         buffer = text_buffer(batch.column("text"))
-        statistics = fineweb_statistics(buffer, segment(buffer), self.short_line)
+        statistics = fineweb_statistics(buffer, tokens_of(buffer, self.words), self.short_line, self.words != "unicode")
         limits = FineWebThresholds(*(getattr(self, name) for name in FineWebThresholds._fields))
         return Verdict(fineweb_reasons(statistics, limits), statistics._asdict())

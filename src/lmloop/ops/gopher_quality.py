@@ -5,8 +5,8 @@ from typing import ClassVar
 from lmloop.core.batch import Batch
 from lmloop.core.op import Filter, Verdict
 from lmloop.kernels.quality import REASONS, QualityThresholds, quality_reasons, quality_statistics
+from lmloop.kernels.segmentation import Words, tokens_of
 from lmloop.kernels.text import text_buffer
-from lmloop.kernels.words import segment
 
 
 class GopherQuality(Filter):
@@ -17,6 +17,9 @@ class GopherQuality(Filter):
     ``max_bullet_lines`` of its lines begin with a bullet and ``max_ellipsis_lines`` end with an ellipsis; at
     least ``min_letter_words`` of its words have a letter; it has ``min_stop_words`` different stop words.
     How each rule is read in Chinese, Japanese and Korean text stands in ``lmloop.kernels.quality``.
+
+    ``words = "spacy-en"`` reads the rules as datatrove does, decision for decision: words are spaCy's English tokens,
+    each mark is one, and no text is read as Chinese.
 
     Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher",
     appendix A.1.1.
@@ -34,10 +37,12 @@ class GopherQuality(Filter):
     max_ellipsis_lines: float = 0.3
     min_letter_words: float = 0.8
     min_stop_words: float = 2
+    words: Words = "unicode"
 
     def judge(self, batch: Batch) -> Verdict:
         """Take each document's statistics and find the first rule that it breaks."""
         buffer = text_buffer(batch.column("text"))
-        statistics = quality_statistics(buffer, segment(buffer))
+        tokens = tokens_of(buffer, self.words)
+        statistics = quality_statistics(buffer, tokens, marks_are_words=self.words != "unicode")
         limits = QualityThresholds(*(getattr(self, name) for name in QualityThresholds._fields))
         return Verdict(quality_reasons(statistics, limits), statistics._asdict())

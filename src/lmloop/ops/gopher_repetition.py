@@ -2,11 +2,13 @@
 
 from typing import ClassVar
 
+import numpy as np
+
 from lmloop.core.batch import Batch
 from lmloop.core.op import Filter, Verdict
 from lmloop.kernels.repetition import REASONS, RepetitionThresholds, repetition_reasons, repetition_statistics
+from lmloop.kernels.segmentation import Words, tokens_of
 from lmloop.kernels.text import text_buffer
-from lmloop.kernels.words import segment
 
 
 class GopherRepetition(Filter):
@@ -16,6 +18,9 @@ class GopherRepetition(Filter):
     document's characters in them (``paragraph_characters``, ``line_characters``), in all places of its most
     frequent n-gram (``top_2_gram`` to ``top_4_gram``), and in n-grams that were there before
     (``duplicate_5_grams`` to ``duplicate_10_grams``).
+
+    ``words = "spacy-en"`` reads the rules as datatrove does, decision for decision: n-grams are of spaCy's English
+    tokens, those that stand earlier are compared without the spaces between them, and an empty text is dropped.
 
     Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher",
     appendix A.1.1, table A1.
@@ -36,10 +41,15 @@ class GopherRepetition(Filter):
     duplicate_8_grams: float = 0.12
     duplicate_9_grams: float = 0.11
     duplicate_10_grams: float = 0.10
+    words: Words = "unicode"
 
     def judge(self, batch: Batch) -> Verdict:
         """Take each document's statistics and find the first share that is too high."""
         buffer = text_buffer(batch.column("text"))
-        statistics = repetition_statistics(buffer, segment(buffer))
+        peer = self.words != "unicode"
+        statistics = repetition_statistics(buffer, tokens_of(buffer, self.words), joined=peer)
         limits = RepetitionThresholds(*(getattr(self, name) for name in RepetitionThresholds._fields))
-        return Verdict(repetition_reasons(statistics, limits), statistics._asdict())
+        codes = repetition_reasons(statistics, limits)
+        if peer:
+            codes[np.diff(buffer.offsets) == 0] = REASONS.index("empty")
+        return Verdict(codes, statistics._asdict())

@@ -13,6 +13,9 @@ from lmloop.kernels.copies import Copies, band_keys, edge_table, grouped, ranks
 from lmloop.kernels.groups import Edges
 from lmloop.kernels.hashing import spread
 from lmloop.kernels.minhash import Signatures, minhash
+from lmloop.kernels.peer.clusters import group_by_size, link_neighbours, orders
+from lmloop.kernels.peer.minhash import peer_minhash
+from lmloop.kernels.segmentation import Words
 from lmloop.kernels.shingles import Shingles, Unit, alike, set_signatures, shingle_sets
 from lmloop.kernels.text import Integers, text_buffer
 
@@ -26,7 +29,10 @@ class Minhash(Copies, DoubleBarrier):
     are compared themselves, and only those of at least this Jaccard similarity count. ``seed`` draws the permutations.
 
     A ``unit`` is a "word" (or a CJK character; case, accents, digits, punctuation and white space make no difference),
-    what lies between white space ("space", in lower case), or a "character" of the text as it is.
+    what lies between white space ("space", in lower case), or a "character" of the text as it is. With
+    ``words = "spacy-en"`` a word is what it is to datatrove, and the very rows are kept that datatrove keeps of the
+    same rows in the same order: its normal form, spaCy's English tokens, its hashes, and, where nothing else is asked
+    for by ``keep`` or ``verify``, its choice of the row that stays, which need not be the first.
 
     Source: Broder 1997, "On the resemblance and containment of documents"; sizes of FineWeb (Penedo et al.
     2024, section 3.4). The guide on deduplication has the settings of other tools.
@@ -39,13 +45,26 @@ class Minhash(Copies, DoubleBarrier):
     rows: PositiveInt = 8
     n: PositiveInt = 5
     unit: Unit = "word"
+    words: Words = "unicode"
     verify: float | None = Field(None, gt=0, le=1)
     seed: int = 1
 
     def map(self, batch: Batch, numbers: Numbers) -> pa.Table:
         """Key each row by each of its bands; a row without a single unit has no key."""
         signatures = self._signatures(batch.column("text"))
-        return band_keys(signatures.keys, numbers, ranks(batch, self.keep), signatures.units > 0)
+        some = ~signatures.short if self._as_peer() else signatures.units > 0
+        keyed = band_keys(signatures.keys, numbers, ranks(batch, self.keep), some)
+        if not self._keeps_as_peer():
+            return keyed
+        return keyed.append_column("order", orders(signatures).filter(pa.array(np.repeat(some, self.bands))))
+
+    def reduce(self, keyed: pa.Table) -> pa.Table:
+        """Link the rows that share a band."""
+        return link_neighbours(keyed) if self._keeps_as_peer() else super().reduce(keyed)
+
+    def settle(self, found: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Find the groups, and the row of each that stays."""
+        return iter([group_by_size(found)]) if self._keeps_as_peer() else super().settle(found)
 
     def makes_sure(self) -> bool:
         """Say whether pairs are compared themselves."""
@@ -84,7 +103,15 @@ class Minhash(Copies, DoubleBarrier):
         """Find the groups, and the row of each that stays."""
         return grouped(found)
 
+    def _as_peer(self) -> bool:
+        return self.unit == "word" and self.words != "unicode"
+
+    def _keeps_as_peer(self) -> bool:
+        return self._as_peer() and self.keep == "first" and self.verify is None
+
     def _signatures(self, texts: pa.Array) -> Signatures:
+        if self._as_peer():
+            return peer_minhash(text_buffer(texts), self.bands, self.rows, self.n, self.seed)
         if self.unit == "word":
             return minhash(text_buffer(texts), self.bands, self.rows, self.n, self.seed)
         return set_signatures(shingle_sets(texts, self.unit, self.n), self.bands, self.rows, self.seed)

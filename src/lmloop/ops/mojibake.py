@@ -91,7 +91,7 @@ def _read(line: str, wrong: str, right: str) -> str:
         found = raw.decode(right, "replace" if right == "utf-8" else "strict")
     except UnicodeError:
         return ""
-    return found if len(HAN.findall(found)) > max(1, 4 * found.count("\ufffd")) else ""
+    return found if len(HAN.findall(found)) > max(1, found.count("\ufffd")) else ""
 
 
 @cache

@@ -126,13 +126,17 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points of a curve, left to right; `lower` and `upper`, if given, are an interval around each point."""
+    """Points of a curve, left to right; `lower` and `upper`, if given, are an interval around each point.
+
+    With `dots` the points stand for themselves, such as single runs, in any order and joined by no line.
+    """
 
     name: str
     x: tuple[int | float, ...]
     y: tuple[int | float | None, ...]
     lower: tuple[int | float | None, ...] = ()
     upper: tuple[int | float | None, ...] = ()
+    dots: bool = False
 
 
 @dataclass(frozen=True, slots=True)

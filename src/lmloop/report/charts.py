@@ -70,16 +70,17 @@ def _bin_tips(block: Histogram, x: Scale) -> list[str]:
 
 
 def curve(block: Curve) -> str:
-    """Lines, with a pale band for each interval and a dot at each end."""
+    """Lines, with a pale band for each interval and a dot at each end; or dots, with a bar for each interval."""
     across = [value for line in block.lines for value in line.x]
     along = [value for line in block.lines for part in (line.y, line.lower, line.upper) for value in part]
     x = fit(across, Scale(0, 1, block.x_log, block.x_name), zero=False, rounded=False)
     y = fit(along, Scale(0, 1, block.y_log, block.y_name), zero=False, rounded=True)
-    paths = [path for place, line in enumerate(block.lines) for path in _paths(place, line, x, y)]
+    paths = [path for place, line in enumerate(block.lines) if not line.dots for path in _paths(place, line, x, y)]
     stretched = {"viewBox": f"0 0 {CANVAS} {CANVAS}", "preserveAspectRatio": "none"}
     drawing = element("svg", {**stretched, "width": "100%", "height": "100%", "class": "canvas"}, *paths)
-    ends = [dot for place, line in enumerate(block.lines) for dot in _end(place, line, x, y)]
-    return chart(x, y, (), [drawing, *ends, *_point_tips(block, x)])
+    ends = [dot for place, line in enumerate(block.lines) if not line.dots for dot in _end(place, line, x, y)]
+    dots = [dot for place, line in enumerate(block.lines) if line.dots for dot in _dots(block, place, x, y)]
+    return chart(x, y, (), [drawing, *ends, *_point_tips(block, x), *dots])
 
 
 def _paths(place: int, line: Line, x: Scale, y: Scale) -> Iterator[str]:
@@ -149,16 +150,34 @@ def _end(place: int, line: Line, x: Scale, y: Scale) -> Iterator[str]:
         yield element("circle", {"class": f"dot s{place % 6}", **centre})
 
 
+def _dots(block: Curve, place: int, x: Scale, y: Scale) -> Iterator[str]:
+    """A dot for each point that stands for itself, above a bar where it has an interval."""
+    line = block.lines[place]
+    spots = _points(line.x, line.y, x, y)
+    lower, upper = (_points(line.x, side, x, y) or [None] * len(spots) for side in (line.lower, line.upper))
+    for number_of, (spot, low, high) in enumerate(zip(spots, lower, upper, strict=False)):
+        if not spot:
+            continue
+        at, value = percent(spot[0] * 100 / CANVAS), line.y[number_of]
+        if low and high:
+            ends = {"y1": percent(low[1] * 100 / CANVAS), "y2": percent(high[1] * 100 / CANVAS)}
+            yield element("line", {"class": f"reach s{place % 6}", "x1": at, "x2": at, **ends})
+        told = [line.name, f"{block.x_name} {number(line.x[number_of])}".strip(), f"{block.y_name} {number(value)}"]
+        centre: Attributes = {"cx": at, "cy": percent(spot[1] * 100 / CANVAS), "r": 3.5}
+        yield element("circle", {"class": f"dot lone s{place % 6}", **centre}, tip(told))
+
+
 def _point_tips(block: Curve, x: Scale) -> list[str]:
     """Invisible bands across the plot, each telling every line's value there."""
-    places = sorted({value for line in block.lines for value in line.x if _drawable(value, x)})
+    lines_drawn = [line for line in block.lines if line.x and not line.dots]
+    places = sorted({value for line in lines_drawn for value in line.x if _drawable(value, x)})
     places = places[:: math.ceil(len(places) / MOST_TIPS) or 1]
     parts = []
     for count, value in enumerate(places):
         left = (x.at(places[count - 1]) + x.at(value)) / 2 if count else 0
         right = (x.at(value) + x.at(places[count + 1])) / 2 if count + 1 < len(places) else 100
         lines = [f"{block.x_name} {number(value)}".strip()]
-        lines += [f"{line.name}: {_read(line, value)}" for line in block.lines if line.x]
+        lines += [f"{line.name}: {_read(line, value)}" for line in lines_drawn]
         band: Attributes = {
             "class": "hover",
             "x": percent(left),

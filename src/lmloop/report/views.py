@@ -9,7 +9,7 @@ from lmloop.report.charts import curve, histogram, shades
 from lmloop.report.dag import lineage
 from lmloop.report.prose import difference, is_long, marked
 from lmloop.report.ridges import splits
-from lmloop.report.units import MINUS, fixed, measure, number, pair, share, size
+from lmloop.report.units import MINUS, fixed, measure, number, pair, share, short, size
 
 LONGEST_TEXT = 6000
 MOST_CLUSTERS = 40
@@ -84,7 +84,8 @@ def _curve(block: blocks.Curve) -> dict[str, Any]:
     legend = []
     for place, line in enumerate(block.lines):
         last = next((value for value in reversed(line.y) if value is not None), None)
-        legend.append({"name": line.name, "shade": f"s{place % 6}", "value": number(last)})
+        told = "" if line.dots else short(last) if abs(last or 0) >= 1e6 else number(last)
+        legend.append({"name": line.name, "shade": f"s{place % 6}{' lone' * line.dots}", "value": told})
     return {"plot": curve(block), "legend": legend, "y_name": block.y_name}
 
 

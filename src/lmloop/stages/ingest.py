@@ -11,7 +11,8 @@ from typing import Any, ClassVar, cast
 from lmloop.core.batch import Batch, from_records
 from lmloop.core.card import WORK
 from lmloop.core.engine.blame import blaming
-from lmloop.core.engine.pool import Result, open_pool
+from lmloop.core.engine.engines import open_pool
+from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import DATA, ShardWriter, prune
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes

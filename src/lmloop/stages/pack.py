@@ -14,7 +14,8 @@ from pydantic import Field
 
 from lmloop.core.batch import Batch
 from lmloop.core.card import WORK
-from lmloop.core.engine.pool import Pool, Result
+from lmloop.core.engine.engines import open_pool
+from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import list_shards, prune, read_shard
 from lmloop.core.errors import DataError
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
@@ -71,7 +72,7 @@ class Pack(Step):
         tokenizer = Tokenizer.load(folders[0])
         tasks = self._tasks(records, folders[0], tokenizer, out)
         (out / DATA).mkdir(exist_ok=True)
-        with Pool(context.workers, context.progress) as pool:
+        with open_pool(context) as pool:
             results = pool.each("tokenise", pack_shard, tasks, out / WORK / "done")
         pieces = tuple(Piece(**row) for result in results for row in result["pieces"])
         endings = (".bin", ".ends.npy", ".bytes.npy")

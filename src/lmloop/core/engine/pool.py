@@ -15,7 +15,6 @@ from lmloop.core.engine.marks import Result, Task, mark_file, read_mark, task_di
 from lmloop.core.engine.worker import Worker, WorkerDied, shield_from_interrupts
 from lmloop.core.errors import Interrupted, StepError
 from lmloop.core.progress import Bar, Progress, Silent
-from lmloop.core.step import Context
 
 MOST_DEATHS = 3
 """So often may a worker die on one task before we say that the task kills it."""
@@ -42,15 +41,6 @@ def carry_out(order: Order[T], *given: Any) -> None:
     ``given`` is handed to the work beside the task: what it would otherwise read from files.
     """
     write_mark(order.done, order.task, order.digest, order.work(order.task, *given))
-
-
-def open_pool(context: Context) -> "Pool":
-    """Give the workers that a context asks for: processes of this machine, or tasks on a Ray cluster."""
-    if context.engine == "ray":
-        from lmloop.core.engine.cluster import RayPool
-
-        return RayPool(context.workers, context.progress, context.memory)
-    return Pool(context.workers, context.progress, context.memory)
 
 
 class Pool:
@@ -194,4 +184,4 @@ def _there(result: Result | None, order: Order[T]) -> Result:
     return result
 
 
-__all__ = ["Pool", "Result", "Task", "open_pool"]
+__all__ = ["Pool", "Result", "Task"]

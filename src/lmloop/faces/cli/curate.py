@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from lmloop.core.errors import DataError, RecipeError
+from lmloop.core.errors import RecipeError
+from lmloop.faces.inputs import ingest_steps
 from lmloop.faces.options import LIMITS, Limits
 from lmloop.faces.recipes import find_recipe
 from lmloop.faces.verb import Verb, bundled
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from lmloop.core.recipe import Recipe
 
 OPS = "unicode,length,gopher-quality,gopher-repetition,exact,minhash"
-READERS = {".txt": "text", ".md": "text", ".rst": "text", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Trying:
         'lmloop curate notes/ -o corpus/ --ops "unicode,length" --set length.min_characters=5',
         "lmloop curate rows.jsonl -o corpus/ --set raw-jsonl.reader.text=content",
         "lmloop curate --dry-run notes/              # what each op would drop, and where thresholds could lie",
-        "lmloop curate --dry-run --recipe quickstart --sample 2000 --report trial.html",
+        "lmloop curate --dry-run --recipe mine.toml --sample 2000 --report trial.html",
     ),
 )
 @click.argument("files", nargs=-1)
@@ -105,39 +105,9 @@ def _recipe(files: tuple[str, ...], ops: str, sets: Sequence[str]) -> "Recipe":
     used = [name.strip() for name in ops.split(",") if name.strip()]
     if not used:
         raise RecipeError("no ops are given", hint=f"the default is --ops {OPS}")
-    raws = _raws(files)
+    raws = ingest_steps(files)
     steps = [*raws, {"id": "clean", "use": "curate", "from": [raw["id"] for raw in raws], "ops": used}]
     if "report" in names("stages"):
         steps.append({"id": "report", "use": "report", "from": ["clean"]})
     placed = [f"clean.ops.{item}" if item.partition(".")[0] in used else item for item in sets]
     return Recipe.check({"name": "curate", "step": steps}, Path.cwd(), sets=placed)
-
-
-def _raws(files: Sequence[str]) -> list[dict[str, Any]]:
-    """Make an ingest step for each format that the files have."""
-    formats: dict[str, list[str]] = {}
-    for name in files:
-        for reader in _readers(Path(name)):
-            formats.setdefault(reader, []).append(name)
-    return [
-        {"id": f"raw-{reader}", "use": "ingest", "reader": {"use": reader, "files": names}}
-        for reader, names in formats.items()
-    ]
-
-
-def _readers(path: Path) -> list[str]:
-    """Say which readers a file, a folder or a pattern needs, by the endings of its files."""
-    if path.is_dir():
-        endings = {file.suffix.lower() for file in path.rglob("*") if file.is_file()}
-    elif path.exists() or path.suffix:
-        endings = {path.suffix.lower()}
-    else:
-        endings = set()
-    if not path.exists() and not any(letter in str(path) for letter in "*?["):
-        raise DataError(f"there is no file or folder {str(path)!r}")
-    readers = sorted({READERS[ending] for ending in endings if ending in READERS})
-    if not readers:
-        raise DataError(
-            f"no reader for {str(path)!r}", hint=f"known endings: {', '.join(READERS)}; others want a recipe"
-        )
-    return readers

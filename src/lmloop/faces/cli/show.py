@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lmloop.faces import clusters as copies
 from lmloop.faces import rows as look
 from lmloop.faces.options import HOME, JSON, complete_run
 from lmloop.faces.terminal import columns, console, figure, heading, line, paragraph, print_json, when
@@ -23,8 +24,9 @@ FILES_SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which of the dropped rows to show."""
+    """Which of the dropped rows, or of the clusters of copies, to show."""
 
+    clusters: bool
     op: str | None
     reason: str | None
     source: str | None
@@ -43,9 +45,10 @@ class Which:
         "lmloop show clean --rows 3                  # the first rows it kept",
         "lmloop show clean --dropped -n 5            # what was dropped, why, and on what numbers",
         "lmloop show clean --dropped --op length --reason short",
-        "lmloop show clean --dropped --near-threshold --op gopher-quality",
-        "lmloop show clean --dropped --sort -words --source notes/ --grep 版权 --limit 3",
+        "lmloop show clean --dropped --near-threshold --op length",
+        "lmloop show clean --dropped --sort=-characters --source notes/ --limit 3",
         "lmloop show clean --dropped --limit 0 --json    # every one, a JSON object a line",
+        "lmloop show clean --clusters -n 3           # what was taken for copies, how alike, and what stayed",
         "lmloop show raw --json                      # the run card",
     ),
 )
@@ -56,7 +59,8 @@ class Which:
 @bundled(
     "which",
     Which,
-    click.option("--op", metavar="NAME", help="Of the dropped rows: those that this op dropped."),
+    click.option("--clusters", is_flag=True, help="Show the largest clusters of copies, with the one that stayed."),
+    click.option("--op", metavar="NAME", help="Of the dropped rows, or the clusters: those of this op."),
     click.option("--reason", metavar="NAME", help="Of the dropped rows: those dropped for this reason."),
     click.option("--source", metavar="NAME", help="Of the dropped rows: those from there (part of a name, or *.md)."),
     click.option("--grep", metavar="REGEX", help="Of the dropped rows: those with this in their kept text."),
@@ -76,7 +80,7 @@ class Which:
         metavar="N",
         default=10,
         show_default=True,
-        help="How many dropped rows; 0: all.",
+        help="How many dropped rows (0: all) or clusters.",
     ),
 )
 @JSON
@@ -90,7 +94,9 @@ def verb(run: str, home: Path, rows: int | None, dropped: bool, which: Which, as
 
     folder = find_run(home, run)
     card = Card.read(folder)
-    if dropped:
+    if which.clusters:
+        copies.print_clusters(copies.clusters(folder, card, which.count, which.op), as_json)
+    elif dropped:
         look.print_rows(look.dropped(folder, card, _choice(which)), as_json)
     elif rows:
         look.print_rows(look.kept(folder, rows), as_json)

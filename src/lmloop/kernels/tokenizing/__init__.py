@@ -116,6 +116,12 @@ class Tokenizer:
         return text
 
     @cached_property
+    def writes_bytes(self) -> bool:
+        """Whether a text is nothing but the bytes of its tokens, one behind the other."""
+        decoder = json.loads(self.core.to_str())["decoder"] or {}
+        return bool(decoder.get("type") == "ByteLevel")
+
+    @cached_property
     def tokens(self) -> list[bytes | None]:
         """The bytes of each id; None for special tokens and unused ids."""
         return token_bytes(self.core)

@@ -92,7 +92,7 @@ def tiktoken(core: Any) -> Encode:
 
 def fastokens(core: Any) -> Encode:
     """Encode with ``fastokens``, an optional package."""
-    library = need("fastokens", "fastokens")
+    library = need("fastokens", "tokenizer")
     inner = library.Tokenizer.from_json_str(core.to_str())
 
     def encode(texts: pa.Array) -> Flat:

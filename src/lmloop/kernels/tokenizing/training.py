@@ -81,7 +81,7 @@ def train_reference(texts: Iterator[str], plan: Plan) -> Any:
 
 def train_rust(texts: Iterator[str], plan: Plan) -> Any:
     """Learn byte-pair merges with ``rustbpe``, from the texts themselves. Its ties are broken in another way."""
-    trainer = need("rustbpe", "rustbpe").Tokenizer()
+    trainer = need("rustbpe", "tokenizer").Tokenizer()
     trainer.train_from_iterator(texts, plan.pieces, pattern=plan.pattern)
     tokens = [bytes(token) for token, _ in trainer.get_mergeable_ranks()]
     return finished(bpe_model(tokens, ranked_merges(tokens)), plan)

@@ -214,7 +214,6 @@
       choose(chosen);
     }, { rootMargin: "1200px" });
     near.observe(home);
-    addEventListener("beforeprint", () => { for (const prose of home.querySelectorAll(".prose.closed")) prose.classList.remove("closed", "over"); });
   };
 
   for (const home of document.querySelectorAll("div.browser")) browse(home);

@@ -22,8 +22,9 @@ WORST = {
 def describe(tokenizers: Mapping[str, AnyTokenizer], found: Mapping[str, Measured], texts: Texts) -> list[blocks.Block]:
     """Draw the comparison."""
     return [
+        _headline(found),
         _whole(found),
-        _bars(found, "Bytes per token", "bytes_per_token", "more is better"),
+        _bars(found, "Bytes per token by group", "bytes_per_token", "more is better"),
         _bars(found, "Tokens per word (fertility)", "fertility", "fewer is better"),
         _groups(found),
         _beside(found),
@@ -31,6 +32,20 @@ def describe(tokenizers: Mapping[str, AnyTokenizer], found: Mapping[str, Measure
         _speed(tokenizers, texts),
         _cuts(tokenizers, texts),
     ]
+
+
+def _headline(found: Mapping[str, Measured]) -> blocks.Block:
+    """Give the one figure of each tokenizer and group that a terminal has room for."""
+    figures = tuple(
+        blocks.Figure(
+            f"{name}, {group}",
+            round(row.bytes_per_token.value, 3),
+            caption=f"{row.bytes_per_token.low:.3f} to {row.bytes_per_token.high:.3f}",
+        )
+        for name, measured in found.items()
+        for group, row in measured.groups.items()
+    )
+    return blocks.Numbers("Bytes per token", figures[:12], note="the interval is that of other draws of documents")
 
 
 def _whole(found: Mapping[str, Measured]) -> blocks.Block:
@@ -85,16 +100,19 @@ def _beside(found: Mapping[str, Measured]) -> blocks.Block:
     first = next(iter(found))
     rows: list[tuple[blocks.Cell, ...]] = []
     for name, measured in found.items():
-        for group in measured.groups if name != first else ():
-            rows.append((group, name, *_cells(against_first(found[first].sizes[group], measured.sizes[group]))))
+        groups = measured.groups if name != first else ()
+        ratios = {group: against_first(found[first].sizes[group], measured.sizes[group]) for group in groups}
+        rows += [(group, name, *_cells(item)) for group, item in ratios.items()]
     note = f"tokens for each token of {first}, on the same documents: less than 1 is better than {first}"
     return blocks.Table("Against the first", ("group", "tokenizer", "ratio", "95 %"), tuple(rows), note=note)
 
 
 def _digits(found: Mapping[str, Measured]) -> blocks.Block:
     columns = ("tokenizer", *(f"{size} digits" for size in range(1, 5)))
-    rows = tuple((name, *(round(row.digits[size], 2) for size in range(1, 5))) for name, row in found.items())
-    return blocks.Table("Tokens of a number, on average", columns, rows)
+    rows: list[tuple[blocks.Cell, ...]] = [
+        (name, *(round(row.digits[size], 2) for size in range(1, 5))) for name, row in found.items()
+    ]
+    return blocks.Table("Tokens of a number, on average", columns, tuple(rows))
 
 
 def _speed(tokenizers: Mapping[str, AnyTokenizer], texts: Texts) -> blocks.Block:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from lmloop.core.engine.chain import Totals, run_chain
-from lmloop.core.engine.pool import open_pool
+from lmloop.core.engine.engines import open_pool
 from lmloop.core.op import AnyOp
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.report import blocks

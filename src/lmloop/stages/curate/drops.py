@@ -25,8 +25,9 @@ MOST_ROWS = 200_000
 TEXT_BUDGET = 4_000_000
 MOST_TEXTS, LEAST_TEXTS = 500, 20
 EXCERPT = 1200
-BEFORE_MARK = 300
-"""So much of a text is shown before the first place that is marked."""
+IN_SIGHT, LINES_IN_SIGHT = 200, 3
+BEFORE_MARK = 80
+"""So much of a line is shown before the first place that is marked, where that is not in sight anyhow."""
 
 
 @dataclass(slots=True)
@@ -170,13 +171,22 @@ def _shown(op: Op | None, reason: str, rows: _Rows, mask: Masker) -> tuple[dict[
     for (place, (_, match)), whole in zip(rows.texts.items(), masked, strict=True):
         text = whole.strip("\n")
         found = highlights(op, reason, text, match)
-        start = max(found[0].start - BEFORE_MARK, 0) if found and found[0].start > EXCERPT - BEFORE_MARK else 0
+        start = _start(text, found)
         lead, end = ("… " if start else ""), start + EXCERPT
         texts[str(place)] = f"{lead}{text[start:end]}{' …' if len(text) > end else ''}"
         inside = [(max(span.start, start), min(span.end, end)) for span in found]
         if marks := [[a - start + len(lead), b - start + len(lead)] for a, b in inside if a < b]:
             spans[str(place)] = marks
     return texts, spans
+
+
+def _start(text: str, found: Sequence[blocks.Span]) -> int:
+    """Say where the excerpt begins, so that the first place that is marked is in it."""
+    if not found or (found[0].start <= IN_SIGHT and text.count("\n", 0, found[0].start) <= LINES_IN_SIGHT):
+        return 0
+    first = found[0].start
+    line = text.rfind("\n", 0, first) + 1
+    return line if first - line <= BEFORE_MARK else first - BEFORE_MARK
 
 
 def _note(reasons: Sequence[blocks.Reason]) -> str:

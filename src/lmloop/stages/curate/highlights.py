@@ -16,6 +16,9 @@ from lmloop.report.blocks import Span
 MOST = 60
 """So many places are marked in a text."""
 
+READ = 20_000
+"""So many characters of a text are looked at."""
+
 NGRAM = re.compile(r"(?:top|duplicate)-(\d+)-grams?")
 CJK_PER_WORD = 1.5
 TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
@@ -43,6 +46,7 @@ PATTERNS: Mapping[str, str] = {
 
 def highlights(op: Op | None, reason: str, text: str, match: str | None = None) -> tuple[Span, ...]:
     """Mark what a text was dropped for, where that can be seen; ``match`` is a stretch that the op itself names."""
+    text = text if match else text[:READ]
     if match:
         places = _stretch(text, match)
     elif reason == "bad-words" and op is not None:

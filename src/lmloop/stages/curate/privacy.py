@@ -37,7 +37,7 @@ def personal_data(out: Path, ops: Sequence[Op], mask: Masker) -> list[blocks.Blo
         blocks.Series("found", tuple(found[kind] for kind in order)),
     )
     shown = [example for kind in order for example in _examples(out, kind, kind.removeprefix(prefix), mask)]
-    note = "only masked: neither this page nor the data behind it holds what was found"
+    note = "only masked: this page holds nothing of what was found"
     return [
         blocks.Bars("Personal data by kind", names, series),
         blocks.Examples("Personal data where it stood", tuple(shown), note=note),

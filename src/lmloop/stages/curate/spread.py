@@ -1,16 +1,16 @@
 """How statistics are spread, before and after: one histogram for each that a bound cuts, whole and by group."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from lmloop.core.batch import STATS
-from lmloop.core.bounds import Bools, Bound, Floats, bounds, numbers
+from lmloop.core.bounds import Bools, Bound, Floats, bounds_of, numbers
 from lmloop.core.engine.shards import DATA, DROPPED, list_columns, read_columns
 from lmloop.core.op import DROP_OP, Op
 from lmloop.report import blocks
@@ -24,95 +24,112 @@ MOST_SLICES = 12
 Counts: TypeAlias = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Bins:
-    """The bins of a statistic, and the bounds that cut it."""
+@dataclass(slots=True)
+class _Look:
+    """A first look at a statistic: some values, and how many rows its own op dropped beyond its bounds.
 
-    column: str
-    edges: Floats
-    log: bool
+    Rows beyond a bound that is not in force were kept by that op, so that they do not count.
+    """
+
     bounds: tuple[Bound, ...]
+    cut: int = 0
+    size: int = 0
+    parts: list[Floats] = field(default_factory=list)
 
-    def beyond(self, values: Floats) -> Bools:
-        found: Bools = np.logical_or.reduce([bound.crossed(values) for bound in self.bounds], axis=0)
-        return found
+    def take(self, values: Floats, mine: Bools) -> None:
+        self.cut += int(sum(bound.crossed(values[mine]).sum() for bound in self.bounds))
+        if self.size < SAMPLE:
+            self.parts.append(values[~np.isnan(values)])
+            self.size += len(self.parts[-1])
+
+    def edges(self) -> tuple[Floats, bool]:
+        return edges_for(np.concatenate(self.parts) if self.parts else np.zeros(0), self.bounds)
+
+
+class _Tally:
+    """The counts of a statistic: int64 [kept or dropped, groups, bins] for each grouping; and the rows beyond."""
+
+    def __init__(self, look: _Look, groupings: Sequence[Grouping]) -> None:
+        self.bounds = look.bounds
+        self.edges, self.log = look.edges()
+        self.groupings = groupings
+        self.whole = np.zeros((2, BINS), np.int64)
+        self.counts = [np.zeros((2, len(grouping.names), BINS), np.int64) for grouping in groupings]
+        self.beyond = [np.zeros(len(grouping.names)) for grouping in groupings]
+
+    def take(self, folder: str, place: int, values: Floats) -> None:
+        known = ~np.isnan(values)
+        values, side = values[known], int(folder == DROPPED)
+        self.whole[side] += counted(values, np.zeros(len(values), np.int32), self.edges, 1)[0]
+        crossed = np.logical_or.reduce([bound.crossed(values) for bound in self.bounds])
+        for k, grouping in enumerate(self.groupings):
+            codes = grouping.codes[folder][place][known]
+            self.counts[k][side] += counted(values, codes, self.edges, len(grouping.names))
+            self.beyond[k] += np.bincount(codes, crossed, len(grouping.names))
+
+    def histogram(self) -> blocks.Histogram:
+        bound = self.bounds[0]
+        words = bound.statistic.replace("_", " ")
+        before, after = self.whole.sum(axis=0), self.whole[0]
+        splits = (self._split(k) for k in range(len(self.groupings)))
+        return blocks.Histogram(
+            title=f"{bound.op}: {words}",
+            edges=tuple(self.edges.tolist()),
+            series=(blocks.Series("before", tuple(before.tolist())), blocks.Series("after", tuple(after.tolist()))),
+            x_name=words,
+            x_log=self.log,
+            thresholds=tuple(blocks.Threshold(bound.value, bound.label) for bound in self.bounds),
+            splits=tuple(split for split in splits if split.slices),
+        )
+
+    def _split(self, k: int) -> blocks.Split:
+        grouping, counts = self.groupings[k], self.counts[k]
+        rows = counts.sum(axis=(0, 2))
+        slices = tuple(
+            blocks.Slice(
+                grouping.names[g],
+                (tuple(counts[:, g].sum(axis=0).tolist()), tuple(counts[0, g].tolist())),
+                float(self.beyond[k][g] / rows[g]),
+            )
+            for g in np.argsort(-rows, kind="stable")[:MOST_SLICES].tolist()
+            if rows[g]
+        )
+        return blocks.Split(grouping.by, slices if len(slices) > 1 else ())
 
 
 def histograms(out: Path, ops: Sequence[Op], groupings: Sequence[Grouping] = ()) -> list[blocks.Block]:
-    """Draw the statistics that bounds cut, those that cut most first, a few for each op."""
-    found: list[blocks.Block] = []
-    columns = list_columns(out / DATA)
-    for op in ops:
-        prefix = f"{STATS}{op.name()}."
-        statistics = [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
-        known = bounds(op.name(), op.spec(), statistics)
-        cuts = {name: _cut(out, [bound for bound in known if bound.statistic == name]) for name in statistics}
-        most = sorted((name for name in cuts if cuts[name]), key=lambda name: -cuts[name])[:MOST_PER_OP]
-        for name in most:
-            mine = tuple(bound for bound in known if bound.statistic == name)
-            found.append(_histogram(out, op.name(), name, mine, groupings))
-    return found
+    """Draw the statistics that bounds cut, those that cut most first, a few for each op. Reads the rows twice."""
+    known = bounds_of([op.spec() for op in ops], list_columns(out / DATA))
+    looks = {bound.column: _Look(()) for found in known.values() for bound in found}
+    for found in known.values():
+        for bound in found:
+            looks[bound.column].bounds += (bound,)
+    for folder, _, table in _tables(out, [DROP_OP, *looks]):
+        for column in set(looks) & set(table.schema.names):
+            looks[column].take(numbers(table, column), _own(folder, table, looks[column].bounds[0].op))
+    tallies = {}
+    for op in known:
+        mine = [column for column, look in looks.items() if look.bounds[0].op == op and look.cut]
+        mine.sort(key=lambda column: -looks[column].cut)
+        tallies.update({column: _Tally(looks[column], groupings) for column in mine[:MOST_PER_OP]})
+    for folder, place, table in _tables(out, ["id", *tallies]):
+        for column in set(tallies) & set(table.schema.names):
+            tallies[column].take(folder, place, numbers(table, column))
+    return [tally.histogram() for tally in tallies.values()]
 
 
-def _cut(out: Path, known: Sequence[Bound]) -> int:
-    """Count the rows beyond a bound that the bound's own op dropped: those of a bound that is not in force it kept."""
-    beyond = 0
-    for table in read_columns(out / DROPPED, [DROP_OP, known[0].column]) if known else ():
-        if known[0].column in table.schema.names:
-            mine = numbers(table.filter(pc.equal(table.column(DROP_OP), known[0].op)), known[0].column)
-            beyond += int(sum(bound.crossed(mine).sum() for bound in known))
-    return beyond
-
-
-def _histogram(
-    out: Path, op: str, name: str, known: tuple[Bound, ...], groupings: Sequence[Grouping]
-) -> blocks.Histogram:
-    column = f"{STATS}{op}.{name}"
-    bins = _Bins(column, *_edges(out, column, known), known)
-    kept = _counts(out, DATA, bins, None, 1)[0]
-    before = kept + _counts(out, DROPPED, bins, None, 1)[0]
-    series = (blocks.Series("before", tuple(before.tolist())), blocks.Series("after", tuple(kept.tolist())))
-    words = name.replace("_", " ")
-    return blocks.Histogram(
-        title=f"{op}: {words}",
-        edges=tuple(bins.edges.tolist()),
-        series=series,
-        x_name=words,
-        x_log=bins.log,
-        thresholds=tuple(blocks.Threshold(bound.value, bound.label) for bound in known),
-        splits=tuple(split for grouping in groupings if (split := _split(out, bins, grouping)).slices),
-    )
-
-
-def _split(out: Path, bins: _Bins, grouping: Grouping) -> blocks.Split:
-    count = len(grouping.names)
-    kept = _counts(out, DATA, bins, grouping, count)
-    before = kept + _counts(out, DROPPED, bins, grouping, count)
-    beyond = np.zeros(count)
+def _tables(out: Path, columns: list[str]) -> Iterator[tuple[str, int, pa.Table]]:
     for folder in (DATA, DROPPED):
-        for values, codes in _values(out, folder, bins.column, grouping):
-            beyond += np.bincount(codes, bins.beyond(values), count)
-    rows = before.sum(axis=1)
-    slices = tuple(
-        blocks.Slice(
-            grouping.names[k], (tuple(before[k].tolist()), tuple(kept[k].tolist())), float(beyond[k] / rows[k])
-        )
-        for k in np.argsort(-rows, kind="stable")[:MOST_SLICES].tolist()
-        if rows[k]
-    )
-    return blocks.Split(grouping.by, slices if len(slices) > 1 else ())
+        for place, table in enumerate(read_columns(out / folder, columns)):
+            yield folder, place, table
 
 
-def _edges(out: Path, column: str, known: Sequence[Bound]) -> tuple[Floats, bool]:
-    """Choose bins that show the middle 99 % of the values and the bounds that lie near them."""
-    parts, size = [], 0
-    for folder in (DATA, DROPPED):
-        for values, _ in _values(out, folder, column, None):
-            parts.append(values)
-            size += len(values)
-            if size > SAMPLE:
-                break
-    return edges_for(np.concatenate(parts) if parts else np.zeros(0), known)
+def _own(folder: str, table: pa.Table, op: str) -> Bools:
+    """Mark the rows that an op dropped."""
+    if folder == DATA:
+        return np.zeros(table.num_rows, np.bool_)
+    marks: Bools = pc.equal(table.column(DROP_OP), op).to_numpy()
+    return marks
 
 
 def edges_for(sample: Floats, known: Sequence[Bound]) -> tuple[Floats, bool]:
@@ -127,26 +144,8 @@ def edges_for(sample: Floats, known: Sequence[Bound]) -> tuple[Floats, bool]:
     return np.linspace(low, high if high > low else low + 1.0, BINS + 1), False
 
 
-def _counts(out: Path, folder: str, bins: _Bins, grouping: Grouping | None, count: int) -> Counts:
-    """Count values by group and bin: int64 [count, bins]."""
-    total = np.zeros((count, BINS), np.int64)
-    for values, codes in _values(out, folder, bins.column, grouping):
-        total += counted(values, codes, bins.edges, count)
-    return total
-
-
 def counted(values: Floats, codes: Codes, edges: Floats, count: int) -> Counts:
     """Count values by group and bin; what lies outside goes to the outermost bins."""
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, BINS - 1)
     found: Counts = np.bincount(codes.astype(np.int64) * BINS + place, minlength=count * BINS).reshape(count, BINS)
     return found
-
-
-def _values(out: Path, folder: str, column: str, grouping: Grouping | None) -> Iterator[tuple[Floats, Codes]]:
-    """Stream the values that are known, each with its row's group (all 0 without a grouping)."""
-    for place, table in enumerate(read_columns(out / folder, ["id", column])):
-        if column in table.schema.names:
-            values = numbers(table, column)
-            codes = grouping.codes[folder][place] if grouping else np.zeros(len(values), np.int32)
-            known = ~np.isnan(values)
-            yield values[known], codes[known]
