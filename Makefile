@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help:  ## say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
-quickstart: $(VENV)/.installed  ## set up, and run the main job on the text of your own Python installation
+quickstart: $(VENV)/.installed  ## set up, and run the main job: from the text of your own Python to a small model
 	$(BIN)/lmloop run quickstart
 
 test: $(VENV)/.dev  ## set up, and run the tests
@@ -46,7 +46,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -30,7 +30,7 @@ def tree(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("patterns", "names"),
     [
-        (["."], ["a.txt", "b.txt", "gone.txt", "sub/c.txt", "sub/深/d e.txt"]),
+        (["."], ["a.txt", "b.txt", "gone.txt", "loop", "sub/c.txt", "sub/深/d e.txt"]),
         (["sub"], ["sub/c.txt", "sub/深/d e.txt"]),
         (["b.txt", "a.txt", "*.txt"], ["a.txt", "b.txt", "gone.txt"]),
         (["sub/**/*.md"], ["sub/e.md"]),

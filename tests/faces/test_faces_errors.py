@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,9 @@ def test_a_reader_who_leaves_early(project: Path) -> None:
 def test_ctrl_c(fresh: Path) -> None:
     (fresh / "slow.py").write_text(SLOW)
     (fresh / "slow.toml").write_text('[[step]]\nid = "slow"\nuse = "./slow.py"\n')
-    process = subprocess.Popen([*LMLOOP, "run", "slow.toml"], stderr=subprocess.PIPE, text=True)
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # the tests may run in the background
+    command = [*LMLOOP, "run", "slow.toml"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding)  # noqa: PLW1509
     for _ in range(300):
         if (fresh / "started").exists():
             break

@@ -20,7 +20,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (folder / f"c{n:02d}.txt").write_text(body + " One more word.")
     (folder / "short.txt").write_text("too short")
     (folder / "hostile.txt").write_text("<script>alert(1)</script> " * 3)
-    (folder / "broken.txt").write_bytes(b"\xff\xfe")
+    (folder / "broken.txt").write_bytes(b"\x81")
     return tmp_path
 
 

@@ -89,5 +89,5 @@ def test_the_share_held_out_is_as_asked():
 
 def test_packing_without_a_tokenizer_is_told(packed, tmp_path):
     packed["step"][2]["from"] = ["raw"]
-    with pytest.raises(LmloopError, match="one tokenizer"):
+    with pytest.raises(LmloopError, match="needs tokenizer"):
         run(packed, home=tmp_path / "runs", workers=1)

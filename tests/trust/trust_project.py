@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 RECIPE = """
@@ -70,7 +71,9 @@ def start(folder: Path, home: str, *options: str) -> "subprocess.Popen[str]":
     """Run the recipe in a process group of its own."""
     command = [sys.executable, "-m", "lmloop", "run", "recipe.toml", "--home", home, *options]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # the tests may run in the background
+    as_group = {"stdout": pipe, "stderr": pipe, "text": True, "start_new_session": True}
+    return subprocess.Popen(command, cwd=folder, preexec_fn=heeding, **as_group)  # noqa: PLW1509
 
 
 def run(folder: Path, home: str, *options: str) -> tuple[int, str]:

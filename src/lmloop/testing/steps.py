@@ -29,7 +29,7 @@ def check_step(step: Step, inputs: Sequence[Artifact] | None = None) -> None:
     assert step.makes in kinds, f"{name}: makes {step.makes!r}, which is none of {', '.join(kinds)}"
     assert set(step.takes) <= set(kinds), f"{name}: takes {step.takes!r}, which are not all of {', '.join(kinds)}"
     wanted = step.needs or (("records",) if "records" in step.takes or not step.takes else step.takes)
-    if inputs is None and step.needs_input and not set(wanted) <= {"records", "tokenizer"}:
+    if inputs is None and step.needs_input and not {"records"} <= {*wanted} <= {"records", "tokenizer"}:
         return
     with tempfile.TemporaryDirectory() as folder, blaming(step):
         base = Path(folder)
