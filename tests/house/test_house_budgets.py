@@ -13,9 +13,6 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "lmloop"
 FILES = [path for folder in (SRC, ROOT / "benchmarks", ROOT / "tests") for path in sorted(folder.rglob("*.py"))]
 MOST_LINES, MOST_IN_FUNCTION, MOST_PARAMETERS = 400, 50, 6
-FLAT = SRC / "kernels"
-"""Compiled loops are flat on purpose: a call in the middle of one is not free, so functions there may be longer."""
-
 BANNED = {"utils", "util", "helpers", "misc", "common"}
 
 
@@ -24,20 +21,15 @@ def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
-def compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return any(ast.unparse(mark) in ("compiled", "inlined") for mark in function.decorator_list)
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_and_functions_stay_small(path: Path) -> None:
     assert path.read_text(encoding="utf-8").count("\n") <= MOST_LINES
     assert path.stem not in BANNED, "a helper lives with its caller, or in a file named by a noun"
     for function in functions(path):
-        if not (path.is_relative_to(FLAT) and compiled(function)):
-            assert (function.end_lineno or 0) - function.lineno < MOST_IN_FUNCTION, function.name
+        assert (function.end_lineno or 0) - function.lineno < MOST_IN_FUNCTION, function.name
         arguments = [*function.args.posonlyargs, *function.args.args]
         own = [each for each in arguments if each.arg not in ("self", "cls")]
-        if path.is_relative_to(SRC) and not path.is_relative_to(FLAT):
+        if path.is_relative_to(SRC):
             assert len(own) <= MOST_PARAMETERS, function.name
 
 

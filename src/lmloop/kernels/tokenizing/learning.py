@@ -306,9 +306,41 @@ def merge_place(state: Any, place: Any, left: Any, right: Any, made: Any, stamp:
         note(state, made, words.ids[behind], place, weight, stamp)
 
 
+@inlined
+def merge_everywhere(state: Any, slot: Any, ids: Any, stamp: Any) -> None:
+    """Merge a pair at all of its places; ``ids`` are the left one, the right one and what becomes of them."""
+    words, pairs, nodes = state.words, state.pairs, state.nodes
+    left, right, made = ids
+    pairs.used[1] = 0
+    node = pairs.first[slot]
+    while node >= 0:
+        place = nodes.place[node]
+        node = nodes.link[node]
+        if left == right:  # in a run of the same token, the leftmost two are merged first
+            while words.ids[place] == left and words.before[place] >= 0 and words.ids[words.before[place]] == left:
+                place = words.before[place]
+        while words.ids[place] == left and words.behind[place] >= 0 and words.ids[words.behind[place]] == right:
+            merge_place(state, place, left, right, made, stamp)
+            if left != right or words.behind[place] < 0:
+                break
+            place = words.behind[place]
+    pairs.counts[slot] = 0
+    pairs.first[slot] = -1
+
+
+@inlined
+def push_touched(state: Any, script: Any) -> None:
+    """Put the pairs that a merge has made more frequent into the heap."""
+    pairs = state.pairs
+    for k in range(pairs.used[1]):
+        touched = pairs.touched[k]
+        if pairs.counts[touched] > 0 and allowed(state, script, pairs.keys[touched]):
+            push(state.heap, pairs.counts[touched], pairs.keys[touched])
+
+
 @compiled
 def _learn(state: Any, script: Any, goal: Any, least: Any, merges: Any, progress: Any) -> Any:
-    words, tokens, pairs, nodes, heap = state.words, state.tokens, state.pairs, state.nodes, state.heap
+    tokens, pairs, nodes, heap = state.tokens, state.pairs, state.nodes, state.heap
     while tokens.used[0] < goal and heap.used[0] > 0 and progress[0] < len(merges):
         count, key = heap.counts[0], heap.keys[0]
         left, right = np.int64(key >> u64(32)), np.int64(key & u64(0xFFFFFFFF))
@@ -337,24 +369,7 @@ def _learn(state: Any, script: Any, goal: Any, least: Any, merges: Any, progress
         if made < 0:
             break
         merges[progress[0], 0], merges[progress[0], 1], merges[progress[0], 2] = left, right, made
-        pairs.used[1] = 0
-        node = pairs.first[slot]
-        while node >= 0:
-            place = nodes.place[node]
-            node = nodes.link[node]
-            if left == right:  # in a run of the same token, the leftmost two are merged first
-                while words.ids[place] == left and words.before[place] >= 0 and words.ids[words.before[place]] == left:
-                    place = words.before[place]
-            while words.ids[place] == left and words.behind[place] >= 0 and words.ids[words.behind[place]] == right:
-                merge_place(state, place, left, right, made, progress[0])
-                if left != right or words.behind[place] < 0:
-                    break
-                place = words.behind[place]
-        pairs.counts[slot] = 0
-        pairs.first[slot] = -1
-        for k in range(pairs.used[1]):
-            touched = pairs.touched[k]
-            if pairs.counts[touched] > 0 and allowed(state, script, pairs.keys[touched]):
-                push(heap, pairs.counts[touched], pairs.keys[touched])
+        merge_everywhere(state, slot, (left, right, made), progress[0])
+        push_touched(state, script)
         progress[0] += 1
     return DONE
