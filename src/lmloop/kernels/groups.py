@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lmloop.kernels.jit import compiled
+from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.text import Hashes
 
 PAGE_BITS = np.uint64(10)
@@ -129,18 +129,23 @@ def _numbers(pages: Hashes, places: npt.NDArray[Any]) -> Hashes:
     return np.asarray((pages[wide >> PAGE_BITS] << PAGE_BITS) + (wide & IN_PAGE))
 
 
+@inlined
+def root(parents: Any, row: Any) -> Any:
+    """Give the root of the set that a row is in, and halve the way there."""
+    while parents[row] != row:
+        parents[row] = parents[parents[row]]
+        row = parents[row]
+    return row
+
+
 @compiled
 def _join(parents: Any, member: Any, left: Any, right: Any) -> None:
     """Union-find; a root is always the smallest of its set, so parents only ever point downwards."""
     for edge in range(len(left)):
         a, b = left[edge], right[edge]
         member[a] = member[b] = True
-        while parents[a] != a:
-            parents[a] = parents[parents[a]]
-            a = parents[a]
-        while parents[b] != b:
-            parents[b] = parents[parents[b]]
-            b = parents[b]
+        a = root(parents, a)
+        b = root(parents, b)
         if a < b:
             parents[b] = a
         else:

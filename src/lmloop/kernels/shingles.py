@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lmloop.kernels.groups import Edges
+from lmloop.kernels.groups import Edges, root
 from lmloop.kernels.hashing import GOLDEN, ROOT_3, fold, hash_range
 from lmloop.kernels.jit import compiled
 from lmloop.kernels.minhash import Signatures, permutations, shingles, take_keys, take_minima
@@ -130,12 +130,8 @@ def _alike(groups: Any, bands: Any, sets: Any, least: Any, parents: Any, edges: 
             begin = i
         for j in range(begin, i):
             a, b = i, j
-            while parents[a] != a:
-                parents[a] = parents[parents[a]]
-                a = parents[a]
-            while parents[b] != b:
-                parents[b] = parents[parents[b]]
-                b = parents[b]
+            a = root(parents, a)
+            b = root(parents, b)
             if a == b:
                 continue
             shared = False

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lmloop.kernels.groups import root
 from lmloop.kernels.jit import compiled
 from lmloop.kernels.minhash import Signatures
 
@@ -54,12 +55,8 @@ def _join_by_size(parents: Any, sizes: Any, left: Any, right: Any) -> None:
     """Union by size; of two of the same size, the left one's root stays."""
     for edge in range(len(left)):
         a, b = left[edge], right[edge]
-        while parents[a] != a:
-            parents[a] = parents[parents[a]]
-            a = parents[a]
-        while parents[b] != b:
-            parents[b] = parents[parents[b]]
-            b = parents[b]
+        a = root(parents, a)
+        b = root(parents, b)
         if a == b:
             continue
         if sizes[a] < sizes[b]:
