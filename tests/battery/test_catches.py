@@ -190,8 +190,14 @@ def test_readers(tmp_path: Path, name: str) -> None:
 TASK_FAULTS = {
     "it is right": ("", "", ""),
     "the same question twice": ('"language", "语言"', '"word"', "the same id"),
-    "grades above one": ("float(reply.text.strip() == record.text)", "2.0", "not between 0 and 1"),
-    "grades in another order": ("zip(batch, replies", "zip(batch[::-1], replies", "order of the questions"),
+    "a metric of no name": ('{"exact_match"', '{"other"', "not among its metrics"),
+    "no finite grade": ("float(answer == record.text)", "float('nan')", "not finite"),
+    "grades under another name": ("Grade(record.id", "Grade(record.id[1:]", "order of the questions"),
+    "a new whim each time": (
+        "float(answer == record.text)",
+        "float(__import__('time').perf_counter_ns())",
+        "other grades",
+    ),
 }
 
 
@@ -204,7 +210,7 @@ MODEL_FAULTS = {
     "it is right": ("", "", ""),
     "no power": ("def generate", "def speak", "at least one of generate, score and embed"),
     "too much": ("min(self.max_words, sampling.max_tokens)", "self.max_words", "more than max_tokens"),
-    "too few replies": ("for said in words]", "for said in words[1:]]", "gives 2 replies for 3"),
+    "too few replies": ("for said in words)", "for said in words[1:])", "gives 2 replies for 3"),
 }
 
 

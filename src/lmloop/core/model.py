@@ -1,19 +1,29 @@
-"""What a model can do: a back-end offers one or more of three powers, and a task says which it needs."""
+"""What a model can do: a back-end offers one or more of three powers, and a task says which it needs.
 
-from collections.abc import Sequence
+A prompt is a conversation. One turn of the role ``text`` is no conversation but raw text, which every back-end reads
+byte for byte; any other prompt is put into the model's chat template where it has one.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from lmloop.core.record import Turn
+
+TEXT = "text"
+"""The role of a prompt's only turn where the prompt is raw text."""
+
+Prompt: TypeAlias = tuple[Turn, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a model said.
 
-    ``logprob`` is the natural-log probability of the text after its prompt, where it is known;
-    ``tokens`` counts what was written; ``cut`` tells that the limit ended it and not the model;
-    ``greedy`` that every token of a scored text was the model's own first choice.
+    ``logprob`` is the natural-log probability of the text after its prompt, where it is known; ``tokens`` counts
+    what was written or scored and ``prompt_tokens`` what was read before it; ``cut`` tells that the limit ended it
+    and not the model; ``greedy`` that every token of a scored text was the model's own first choice. ``error`` says
+    why there is no reply, where a model that is asked over a network gave none.
     """
 
     text: str
@@ -21,6 +31,8 @@ class Reply:
     tokens: int = 0
     cut: bool = False
     greedy: bool | None = None
+    prompt_tokens: int = 0
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +46,52 @@ class Sampling:
     seed: int = 0
 
 
-Prompt: TypeAlias = tuple[Turn, ...]
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A request: how likely is this text after that prompt?"""
+
+    prompt: Prompt
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A request: go on after this prompt."""
+
+    prompt: Prompt
+    sampling: Sampling
+
+
+Request: TypeAlias = Scoring | Writing
+Done: TypeAlias = Callable[[int, Reply], None]
+"""Hears the place and the reply of each item as soon as it is there, in whatever order: to save it, or to count."""
+
+
+def text_prompt(text: str) -> Prompt:
+    """Make a prompt of raw text."""
+    return (Turn(TEXT, text),)
+
+
+def raw_text(prompt: Prompt) -> str | None:
+    """Give the text of a raw prompt; None for a conversation."""
+    return prompt[0].text if len(prompt) == 1 and prompt[0].role == TEXT else None
+
+
+def told(replies: Iterable[Reply], done: Done | None) -> list[Reply]:
+    """Collect replies that come in order, telling who listens of each."""
+    found = []
+    for place, reply in enumerate(replies):
+        found.append(reply)
+        if done is not None:
+            done(place, reply)
+    return found
 
 
 @runtime_checkable
 class Generates(Protocol):
     """Can write."""
 
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
         """Answer each prompt, in order."""
         ...
 
@@ -50,7 +100,7 @@ class Generates(Protocol):
 class Scores(Protocol):
     """Can judge how likely a text is."""
 
-    def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Reply]:
+    def score(self, pairs: Sequence[tuple[Prompt, str]], done: Done | None = None) -> list[Reply]:
         """Give the log-probability of each continuation after its prompt, in order."""
         ...
 

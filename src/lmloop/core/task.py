@@ -1,40 +1,78 @@
-"""A task: questions, a way to ask them, and a way to grade the replies.
+"""A task: questions, the requests that put them to a model, and the grades of the replies.
 
-The same object evaluates a model, gives training rows and gives rewards.
+The same object evaluates a model, gives training rows and gives rewards. It never meets the model: it says what to
+ask and judges what was said, so that replies can be kept, looked at and graded anew.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, SerializeAsAny
 
+from lmloop.core.model import Reply, Request
 from lmloop.core.part import Part, build
 from lmloop.core.record import Record
 
 
 @dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that a task gives: its name, whether more is better, and what guessing would give."""
+
+    name: str
+    higher: bool = True
+    chance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Grade:
-    """One verdict: which record, a value between 0 and 1, and why."""
+    """One verdict: of which record, the value of each metric that it has one of, and why.
+
+    ``extracted`` is the answer that was found in the reply, and ``failed`` that none could be. ``group`` is what
+    averages are taken over (a subject), ``cluster`` what several records share (a passage, a prompt), so that they
+    are no independent samples; empty where there is none. ``weight`` is that of a weighted mean (bytes of a text).
+    """
 
     record: str
-    value: float
+    values: Mapping[str, float] = field(default_factory=dict)
     why: str = ""
+    extracted: str | None = None
+    failed: bool = False
+    group: str = ""
+    cluster: str = ""
+    weight: float = 1.0
+
+    @property
+    def value(self) -> float:
+        """The first metric's value: what a training takes as the reward."""
+        return next(iter(self.values.values()), 0.0)
 
 
 class Task(Part):
-    """Questions and a grader; the model is brought to it. ``needs`` names the powers it asks for."""
+    """Questions and a grader. ``needs`` names the powers that it asks of a model; ``metrics`` begins with the chief."""
 
     needs: ClassVar[tuple[type, ...]] = ()
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("score"),)
 
     @abstractmethod
     def questions(self) -> Iterator[Record]:
-        """Stream what is asked."""
+        """Stream what is asked, the same each time."""
 
     @abstractmethod
-    def grade(self, model: Any, batch: Sequence[Record]) -> list[Grade]:
-        """Ask the model and judge what it says: one grade a record, in order."""
+    def ask(self, record: Record, said: Sequence[Reply] = ()) -> Sequence[Request]:
+        """Say what to ask a model about a record: first with nothing said, then with all replies so far.
+
+        It is asked again and again until it gives nothing: most tasks give all in the first round.
+        """
+
+    @abstractmethod
+    def grade(self, record: Record, said: Sequence[Reply]) -> Grade:
+        """Judge the replies to all that was asked about a record."""
+
+    def grades(self, asked: Sequence[tuple[Record, Sequence[Reply]]]) -> list[Grade]:
+        """Judge many records, in order; a task whose judge is a model asks it about all at once."""
+        return [self.grade(record, said) for record, said in asked]
 
 
 AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(lambda spec: build("tasks", spec))]

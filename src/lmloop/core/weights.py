@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
+
+from pydantic import BeforeValidator, SerializeAsAny
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
 from lmloop.core.model import Model
-from lmloop.core.part import build
+from lmloop.core.part import Part, build, find
 
 MODEL = "model.json"
 """The file in a folder of weights that names the model: what a recipe would say of it, but for its folder."""
@@ -34,3 +36,25 @@ def open_model(folder: Path) -> Model:
             f"{folder} holds no weights: {bad}", hint="name the folder of a step that makes weights"
         ) from None
     return cast(Model, build("models", spec))
+
+
+def model(spec: "str | Mapping[str, Any] | Part") -> Model:
+    """Make a model from its name: a back-end's, then after a colon what it opens.
+
+    ``toy``, ``lmloop:FOLDER``, ``transformers:FOLDER``, ``gguf:FILE``, ``openai:MODEL@URL``; or what a recipe says
+    of it in a table. What the part after the colon means is up to the back-end's ``named``; without one it is the
+    setting ``folder``.
+
+    Raises:
+        PartError: there is no such back-end.
+        RecipeError: a setting is wrong.
+    """
+    if isinstance(spec, str) and not spec.startswith((".", "/")) and ":" in spec:
+        use, _, place = spec.partition(":")
+        named = getattr(find("models", use), "named", None)
+        spec = {"use": use, **(named(place) if named is not None else {"folder": place})}
+    return cast(Model, build("models", spec))
+
+
+AnyModel = Annotated[SerializeAsAny[Part], BeforeValidator(model)]
+"""A setting that holds a model: a recipe gives its name, or a table with ``use``."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
-from lmloop.core.model import Prompt, Reply, Sampling
+from lmloop.core.model import Done, Prompt, Reply, Sampling, told
 from lmloop.core.outside import resolve
 from lmloop.core.part import Part
 from lmloop.kernels.tokenizing import FILE, Tokenizer
@@ -49,7 +49,7 @@ class Lmloop(Part):
         write_model(folder, shape, seeded(shape, 0).state_dict(), None, None)
         return cls(folder=str(folder))
 
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
         """Continue each prompt, some rows at a time, in order."""
         from lmloop.nn.decode import Drawing, write
 
@@ -60,9 +60,9 @@ class Lmloop(Part):
                 sampling.max_tokens, sampling.temperature, sampling.top_p, sampling.seed + first, self._ends
             )
             replies += [self._reply(one, sampling) for one in write(self._model, part, drawing)]
-        return replies
+        return told(replies, done)
 
-    def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Reply]:
+    def score(self, pairs: Sequence[tuple[Prompt, str]], done: Done | None = None) -> list[Reply]:
         """Give the log-probability of each text behind its prompt, in order."""
         from lmloop.nn.decode import score
 
@@ -71,10 +71,11 @@ class Lmloop(Part):
         cut = [(prompt[-max(1, room - len(text)) :], text) for prompt, text in encoded]
         found = score(self._model, cut, self.rows)
         texts = [text for _, text in pairs]
-        return [
+        replies = (
             Reply(text, logprob=min(one.logprob, 0.0), tokens=one.tokens, greedy=one.greedy)
             for text, one in zip(texts, found, strict=True)
-        ]
+        )
+        return told(replies, done)
 
     @cached_property
     def _place(self) -> Path:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
-from lmloop.core.model import Prompt, Reply, Sampling
+from lmloop.core.model import Done, Prompt, Reply, Sampling, told
 from lmloop.core.part import Part
 
 COUNTS = "counts.json"
@@ -41,13 +41,13 @@ class Toy(Part):
     texts: list[str] = ["the cat sat on the mat and the dog sat on the log", "猫坐在垫子上，狗坐在木头上。"]
     order: int = Field(3, ge=0, le=8)
 
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
         """Write on where each prompt ends, up to the end of a line; a token is a character."""
-        return [self._write(prompt, sampling) for prompt in prompts]
+        return told((self._write(prompt, sampling) for prompt in prompts), done)
 
-    def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Reply]:
+    def score(self, pairs: Sequence[tuple[Prompt, str]], done: Done | None = None) -> list[Reply]:
         """Give the natural-log probability of each text after its prompt."""
-        return [self._score(_text(prompt), text) for prompt, text in pairs]
+        return told((self._score(_text(prompt), text) for prompt, text in pairs), done)
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Give the share of each class of characters: 64 numbers a text."""

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import Field, PositiveInt
 
+from lmloop.core.asking import ask
 from lmloop.core.draft import draft
-from lmloop.core.errors import RecipeError
 from lmloop.core.model import Model
 from lmloop.core.record import Record
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
@@ -61,12 +61,9 @@ class Evaluate(Step):
 
 
 def _grades(task: Task, model: Model, size: int) -> Iterator[Grade]:
-    lacking = [power.__name__.lower() for power in task.needs if not isinstance(model, power)]
-    if lacking:
-        raise RecipeError(f"the task {task.name()!r} needs a model that {' and '.join(lacking)}")
     questions = iter(task.questions())
     while batch := _next(questions, size):
-        yield from task.grade(model, batch)
+        yield from task.grades(list(zip(batch, ask(task, model, batch), strict=True)))
 
 
 def _next(questions: Iterator[Record], size: int) -> Sequence[Record]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from lmloop.core.model import Scores
-from lmloop.core.record import Record, Turn
-from lmloop.core.task import Grade, Task
+from lmloop.core.model import Reply, Request, Scores, Scoring, text_prompt
+from lmloop.core.record import Record
+from lmloop.core.task import Grade, Metric, Task
 
 
 class Spelling(Task):
@@ -18,6 +18,7 @@ class Spelling(Task):
     """
 
     needs: ClassVar[tuple[type, ...]] = (Scores,)
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("acc", chance=0.5),)
 
     words: list[str] = Field(["the", "other", "there", "that", "with", "model", "data", "模型", "数据"], min_length=1)
     seed: int = 0
@@ -31,19 +32,18 @@ class Spelling(Task):
                 continue
             answer = chance.randrange(2)
             choices = (word, other) if answer == 0 else (other, word)
-            yield Record(prompt=(Turn("user", ""),), choices=choices, answer=answer, meta={"task": self.name()})
+            yield Record(prompt=text_prompt(""), choices=choices, answer=answer, meta={"task": self.name()})
 
-    def grade(self, model: Any, batch: Sequence[Record]) -> list[Grade]:
+    def ask(self, record: Record, said: Sequence[Reply] = ()) -> list[Request]:
+        """Ask how likely each of the two is."""
+        return [] if said else [Scoring(record.prompt, choice) for choice in record.choices]
+
+    def grade(self, record: Record, said: Sequence[Reply]) -> Grade:
         """Compare the probabilities of the two."""
-        replies = model.score([(record.prompt, choice) for record in batch for choice in record.choices])
-        grades = []
-        for place, record in enumerate(batch):
-            first, second = (reply.logprob for reply in replies[2 * place : 2 * place + 2])
-            right = (first > second) if record.answer == 0 else (second > first)
-            grades.append(
-                Grade(record.id, float(right), f"{record.choices[0]!r} {first:.3f}, {record.choices[1]!r} {second:.3f}")
-            )
-        return grades
+        first, second = (reply.logprob or 0.0 for reply in said)
+        right = (first > second) if record.answer == 0 else (second > first)
+        why = f"{record.choices[0]!r} {first:.3f}, {record.choices[1]!r} {second:.3f}"
+        return Grade(record.id, {"acc": float(right)}, why)
 
 
 def _turned(word: str, chance: Random) -> str:

@@ -39,6 +39,9 @@ def _check_generate(name: str, model: Generates) -> None:
     replies = model.generate(PROMPTS, SAMPLING)
     _check_replies(f"{name}: generate", replies, len(PROMPTS))
     assert replies == model.generate(PROMPTS, SAMPLING), f"{name}: generate is not repeatable at temperature 0"
+    heard: dict[int, Reply] = {}
+    model.generate(PROMPTS, SAMPLING, heard.__setitem__)
+    assert heard == dict(enumerate(replies)), f"{name}: generate does not tell `done` of each place and reply"
     for reply in replies:
         assert reply.tokens <= SAMPLING.max_tokens, f"{name}: generate wrote more than max_tokens"
     assert model.generate([], SAMPLING) == [], f"{name}: generate of no prompts gives replies"
@@ -53,6 +56,9 @@ def _check_score(name: str, model: Scores) -> None:
         assert math.isfinite(reply.logprob), f"{name}: score gives {reply.logprob}"
         assert reply.logprob <= 0, f"{name}: score gives {reply.logprob}, which is no log-probability"
     assert replies == model.score(pairs), f"{name}: score is not repeatable"
+    heard: dict[int, Reply] = {}
+    model.score(pairs, heard.__setitem__)
+    assert heard == dict(enumerate(replies)), f"{name}: score does not tell `done` of each place and reply"
     assert model.score([]) == [], f"{name}: score of no pairs gives replies"
 
 

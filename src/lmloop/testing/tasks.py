@@ -1,9 +1,11 @@
 """The battery for tasks."""
 
+import math
 from collections.abc import Sequence
 from itertools import islice
 
-from lmloop.core.model import Prompt, Reply, Sampling
+from lmloop.core.asking import ask
+from lmloop.core.model import Done, Model, Prompt, Reply, Sampling
 from lmloop.core.task import Grade, Task
 from lmloop.testing.parts import blaming, check_part
 
@@ -14,11 +16,11 @@ MOST_QUESTIONS = 8
 class Parrot:
     """A model with all three powers and no sense: it says the last turn again."""
 
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Reply]:
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
         """Say the last turn of each prompt again."""
         return [Reply(prompt[-1].text if prompt else "", tokens=1) for prompt in prompts]
 
-    def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Reply]:
+    def score(self, pairs: Sequence[tuple[Prompt, str]], done: Done | None = None) -> list[Reply]:
         """Find longer texts less likely."""
         return [Reply(text, logprob=-float(len(text)), greedy=False) for _, text in pairs]
 
@@ -27,11 +29,12 @@ class Parrot:
         return [[float(len(text)), 1.0] for text in texts]
 
 
-def check_task(task: Task, model: object | None = None) -> None:
+def check_task(task: Task, model: Model | None = None) -> None:
     """Run the battery on a task, with a toy model unless one is given.
 
     It must be documented and made again from its own settings; ask the same questions each time, under names of
-    their own; and give one grade between 0 and 1 for each question, in order, the same each time.
+    their own; need no end of rounds; and give one grade for each question, in order, the same each time, with no
+    metric but those that the task names, each a finite number.
     """
     check_part(task, "tasks")
     name, model = task.name(), model or Parrot()
@@ -50,12 +53,17 @@ def _check_questions(name: str, task: Task) -> None:
     assert len(set(ids)) == len(ids), f"{name}: two questions have the same id"
 
 
-def _check_grades(name: str, task: Task, model: object) -> None:
+def _check_grades(name: str, task: Task, model: Model) -> None:
     asked = list(islice(task.questions(), MOST_QUESTIONS))
-    grades = task.grade(model, asked)
+    said = ask(task, model, asked)
+    grades = task.grades(list(zip(asked, said, strict=True)))
+    known = {metric.name for metric in task.metrics}
+    assert known, f"{name}: it names no metric"
     assert len(grades) == len(asked), f"{name}: {len(grades)} grades for {len(asked)} questions"
     for question, grade in zip(asked, grades, strict=True):
         assert isinstance(grade, Grade), f"{name}: grade gives a {type(grade).__name__}, not a Grade"
         assert grade.record == question.id, f"{name}: grades are not in the order of the questions"
-        assert 0 <= grade.value <= 1, f"{name}: a grade of {grade.value} is not between 0 and 1"
-    assert grades == task.grade(model, asked), f"{name}: the same replies get other grades"
+        assert set(grade.values) <= known, f"{name}: {set(grade.values) - known} is not among its metrics"
+        assert all(map(math.isfinite, grade.values.values())), f"{name}: {dict(grade.values)} is not finite"
+    again = task.grades(list(zip(asked, ask(task, model, asked), strict=True)))
+    assert grades == again, f"{name}: the same replies get other grades"

@@ -1,0 +1,1 @@
+"""What tasks and the leaderboard reckon with: finding answers, comparing texts, running code, statistics."""
