@@ -93,6 +93,8 @@ def answers(form: Form, item: Item) -> tuple[str, ...]:
 
 def right(form: Form, item: Item) -> str:
     """Write the right answer, as a shot shows it."""
+    if "{letter}" not in form.answer and "{choice}" not in form.answer:
+        return fill(form.answer, {"target": item.target, **item.fields})
     return _written(form.answer, form, item)[item.answer or 0]
 
 
