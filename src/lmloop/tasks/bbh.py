@@ -16,8 +16,8 @@ from lmloop.scoring.benchmark import TEST, digest_of
 from lmloop.scoring.choice import METRICS, Choice
 from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item
-from lmloop.scoring.letters import answer_part
 from lmloop.scoring.tables import read_json, read_text
+from lmloop.scoring.written import after_thinking
 
 STEPS = "Let's think step by step."
 EXAMPLE = re.compile(r"Q: (?P<input>.*?)\nA: Let's think step by step\.\s*(?P<steps>.*?)\s*(?=\n\nQ: |\Z)", re.DOTALL)
@@ -175,7 +175,7 @@ def _taught(path: Path) -> tuple[str, list[tuple[str, str, str]]]:
 
 
 def _found(reply: str, extract: str) -> str | None:
-    said = answer_part(reply)
+    said = after_thinking(reply)
     if said is None:
         return None
     if extract == "whole":
