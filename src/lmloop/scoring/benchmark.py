@@ -167,8 +167,8 @@ class _Shots:
         self.form, self.seed = form, benchmark.seed
         self.pool = benchmark.pool(group) if form.shots else []
         self.draw = Random(self.seed)
-        # one more is drawn where the item itself may be among them: so does lm-eval, whose draws these are
-        self.count = form.shots + int(form.shots > 0 and benchmark.shares_pool())
+        # one more is drawn where the item itself may be among them
+        self.count = form.shots and form.shots + max(form.spare, int(benchmark.shares_pool()))
         if len(self.pool) < self.count:
             raise DataError(
                 f"{benchmark.name()} has {len(self.pool)} items to take {form.shots} shots from",

@@ -97,11 +97,12 @@ class Bbh(Choice):
             shots=3,
             by="writing",
             stop=("</s>", "Q", "\n\n"),
+            system=True,
             max_tokens=1024,
             extract="the-answer-is-less-one",
         ),
         "leaderboard-v2": Form(
-            "Q: {question}\nA:", " {choice}", header="{instruction}\n\n", shots=3, metric="acc_norm"
+            "Q: {question}\nA:", " {choice}", header="{instruction}", shots=3, metric="acc_norm", system=True
         ),
     }
 

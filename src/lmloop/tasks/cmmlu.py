@@ -33,7 +33,7 @@ class Cmmlu(Choice):
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "official": Form("题目：{question}\n" + OPTIONS + "答案是：", "{letter}", header=ABOUT + "\n", shots=5),
-        "lm-eval": Form("{question|strip}\n" + OPTIONS + "答案：", header=ABOUT + "\n", shots=5),
+        "lm-eval": Form("{question|strip}\n" + OPTIONS + "答案：", header=ABOUT + "\n", shots=5, system=True),
         "opencompass": Form("题目：{question}\n" + OPTIONS + "答案是:", after="\n", header=ABOUT, shots=5),
     }
 

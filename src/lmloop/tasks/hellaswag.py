@@ -36,9 +36,9 @@ class Hellaswag(Choice):
         hub="Rowan/hellaswag",
     )
     forms: ClassVar[Mapping[str, Form]] = {
-        "lm-eval": Form("{query}", " {choice}", pick="each", metric="acc_norm"),
-        "leaderboard-v1": Form("{query}", " {choice}", pick="each", shots=10, metric="acc_norm"),
-        "completion": Form("{context}", " {choice}", pick="each", metric="acc_token"),
+        "lm-eval": Form("{query}", " {choice}", pick="each", spare=1, metric="acc_norm"),
+        "leaderboard-v1": Form("{query}", " {choice}", pick="each", spare=1, shots=10, metric="acc_norm"),
+        "completion": Form("{context}", " {choice}", pick="each", spare=1, metric="acc_token"),
     }
 
     def read(self, path: Path, split: str) -> Iterator[Item]:

@@ -38,7 +38,9 @@ class Mmlu(Choice):
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "official": Form("{question}\n" + OPTIONS + "Answer:", header=ABOUT + "  {subject}.\n\n", shots=5),
-        "lm-eval": Form("{question|strip}\n" + OPTIONS + "Answer:", header=ABOUT + " {subject}.\n\n", shots=5),
+        "lm-eval": Form(
+            "{question|strip}\n" + OPTIONS + "Answer:", header=ABOUT + " {subject}.\n\n", shots=5, system=True
+        ),
         "opencompass": Form(
             "{question|strip}\n" + OPTIONS + "Answer:", header=ABOUT + "  {subject}.\n\n", after="\n", shots=5
         ),

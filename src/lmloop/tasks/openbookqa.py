@@ -26,7 +26,14 @@ class Openbookqa(Choice):
                 "main/test-*.parquet",
                 "llm_foundry_icl/openbook_qa.jsonl",
                 "scripts/eval/local_data/*/openbook_qa.jsonl",
-            )
+            ),
+            "shots": (
+                "Data/Main/train.jsonl",
+                "*/Data/Main/train.jsonl",
+                "main/train-*.parquet",
+                "llm_foundry_icl/openbook_qa.jsonl",
+                "scripts/eval/local_data/*/openbook_qa.jsonl",
+            ),
         },
         hub="allenai/openbookqa",
     )

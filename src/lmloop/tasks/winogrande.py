@@ -45,9 +45,9 @@ class Winogrande(Choice):
         hub="allenai/winogrande",
     )
     forms: ClassVar[Mapping[str, Form]] = {
-        "lm-eval": Form("{context}", " {rest}", pick="each"),
-        "leaderboard-v1": Form("{context}", " {rest}", pick="each", shots=5),
-        "letters": Form("{sentence}\n{options}Answer:", option="{letter}. {choice}\n", pick="each"),
+        "lm-eval": Form("{context}", " {rest}", pick="each", spare=1),
+        "leaderboard-v1": Form("{context}", " {rest}", pick="each", spare=1, shots=5),
+        "letters": Form("{sentence}\n{options}Answer:", option="{letter}. {choice}\n", pick="each", spare=1),
     }
 
     def read(self, path: Path, split: str) -> Iterator[Item]:
