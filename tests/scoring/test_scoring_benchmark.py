@@ -93,7 +93,7 @@ def test_what_the_data_holds_is_part_of_the_identity_and_where_it_lies_is_not(fo
 
 def test_protocols_differ_in_what_the_forms_differ_in(folder: Path) -> None:
     one, two = (Quiz(data=str(folder), profile=profile).protocol() for profile in ("official", "two"))
-    assert {name for name in one if one[name] != two[name]} == {"profile", "shots"}
+    assert {name for name in one if one[name] != two[name]} == {"profile", "shots", "pool"}
     assert json.loads(json.dumps(one)) == one
 
 

@@ -140,6 +140,7 @@ class Benchmark(Task):
             "benchmark": self.name(),
             "version": self.version,
             "profile": self.profile or next(iter(self.forms)),
+            **self.reading(),
             **form,
             "stop": list(self.form().stop),
             "seed": self.seed if self.form().pick != "first" else None,
