@@ -134,7 +134,7 @@ def test_files_in_another_layout_are_named(folder: Path) -> None:
 
 
 def test_too_many_shots_and_unknown_profiles_are_refused(folder: Path) -> None:
-    with pytest.raises(DataError, match="4 items to take 5 shots from"):
-        list(Quiz(data=str(folder), profile="two", shots=5).questions())
+    with pytest.raises(DataError, match="too few items for 9 shots: 4"):
+        list(Quiz(data=str(folder), profile="two", shots=9).questions())
     with pytest.raises(ValueError, match="there are: official, drawn, two"):
         Quiz(profile="other")

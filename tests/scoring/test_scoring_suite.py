@@ -64,6 +64,10 @@ def test_a_task_fits_an_entry_by_its_protocol() -> None:
     assert entry.fits(asked)
     assert not entry.fits({**asked, "shots": 0})
     assert not entry.fits({**asked, "benchmark": "cmmlu"})
+    own = Entry(name="y", task={"use": "choice", "file": "mine/quiz.jsonl"})
+    assert own.fits({"benchmark": "choice", "file": "quiz.jsonl"})
+    assert not own.fits({"benchmark": "choice", "file": "other.jsonl"})
+    assert not Entry(name="z").fits({"benchmark": "choice"})
 
 
 def test_a_recipe_names_a_suite_where_it_names_tasks(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Suites: several benchmarks with one average, as a published leaderboard computes it.
 
 A suite is a TOML file: one of ours by its name (``suite:open-llm-leaderboard-v1``), or your own
-(``suite:./mine.toml``). A recipe names one where it names tasks; a leaderboard computes its average where all of its tasks were asked.
+(``suite:./mine.toml``). A recipe names one where it names tasks; a leaderboard computes its average where all of its
+tasks were asked.
 """
 
 import tomllib
@@ -44,7 +45,7 @@ class Entry(BaseModel):
         """Say whether a task that was asked is this one, by its protocol: all that the suite sets is as it sets it."""
         wanted = {name: value for name, value in self.task.items() if name != "use"}
         same = protocol.get("benchmark") == self.task.get("use")
-        return bool(self.task) and same and all(protocol.get(name) == value for name, value in wanted.items())
+        return bool(self.task) and same and all(_same(protocol.get(name), value) for name, value in wanted.items())
 
     def score(self, means: Means) -> float | None:
         """Give the entry's number, from 0 to 100; None where its task was not asked."""
@@ -111,6 +112,11 @@ class Average:
     def missing(self) -> list[str]:
         """List the entries without a number."""
         return [name for name, value in self.entries.items() if value is None]
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    """Compare a setting; of a file, a protocol has the name alone."""
+    return bool(found == wanted or (isinstance(wanted, str) and "/" in wanted and wanted.rpartition("/")[2] == found))
 
 
 def suite_names() -> list[str]:
