@@ -154,7 +154,10 @@ COUNTS = [
 @pytest.mark.skipif(not REAL.is_dir(), reason="the benchmarks' own data is not here")
 @pytest.mark.parametrize(("use", "settings", "items", "subjects"), COUNTS)
 def test_published_counts(use: str, settings: dict[str, Any], items: int, subjects: int) -> None:
-    records = list(task(use, data=str(REAL), **settings).questions())
+    made = task(use, data=str(REAL), **settings)
+    assert isinstance(made, Benchmark)
+    assert made.published()
+    records = list(made.questions())
     assert (len(records), len({record.meta["subject"] for record in records})) == (items, subjects)
     assert len({record.id for record in records}) == items
 

@@ -34,6 +34,7 @@ class Hellaswag(Choice):
             "shots": ("data/hellaswag_train.jsonl", "data/train-*.parquet", "hellaswag_val*.txt.bz2"),
         },
         hub="Rowan/hellaswag",
+        published={"4af048088082e987": "10,042 validation items, the text copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "lm-eval": Form("{query}", " {choice}", pick="each", spare=1, metric="acc_norm"),

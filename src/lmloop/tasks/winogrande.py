@@ -43,6 +43,7 @@ class Winogrande(Choice):
             ),
         },
         hub="allenai/winogrande",
+        published={"0c9d4be970f066cb": "1,267 validation items, MosaicML's copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "lm-eval": Form("{context}", " {rest}", pick="each", spare=1),
