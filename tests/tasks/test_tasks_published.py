@@ -1,6 +1,7 @@
 """The published text of prompts, and the published counts where the data is."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from lmloop.core.part import build, find
 from lmloop.core.record import Record
 from lmloop.core.task import Task
 from lmloop.scoring.benchmark import Benchmark
-from lmloop.scoring.data import data_in
+from lmloop.scoring.data import DATA, data_in
 
-REAL = Path("/work/shared/datasets")
+REAL = os.environ.get(DATA, "")
+"""The folder of the real benchmarks, where there is one: these tests are skipped elsewhere."""
 BENCHMARKS = [name for name in names("tasks") if issubclass(find("tasks", name), Benchmark)]
 
 
@@ -151,10 +153,10 @@ COUNTS = [
 ]
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the benchmarks' own data is not here")
+@pytest.mark.skipif(not REAL, reason=f"{DATA} names no folder of benchmarks")
 @pytest.mark.parametrize(("use", "settings", "items", "subjects"), COUNTS)
 def test_published_counts(use: str, settings: dict[str, Any], items: int, subjects: int) -> None:
-    made = task(use, data=str(REAL), **settings)
+    made = task(use, data=REAL, **settings)
     assert isinstance(made, Benchmark)
     assert made.published()
     records = list(made.questions())
