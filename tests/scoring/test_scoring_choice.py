@@ -61,6 +61,9 @@ def test_the_same_item_is_asked_by_writing(quiz: str) -> None:
     right, wrong, none = (task.grade(record, [Reply(text)]) for text in ("答案是B", "A", "<think>B"))
     assert (right.value, right.extracted, right.failed) == (1.0, "B", False)
     assert (wrong.value, wrong.failed) == (0.0, False)
+    cut, concluded = (Reply(text, cut=True) for text in ("Let me see. B is one", "答案是B，因为"))
+    assert task.grade(record, [cut]).why == "cut before it answered"
+    assert task.grade(record, [concluded]).value == 1.0
     assert (none.value, none.failed, none.why) == (0.0, True, "unfinished thinking")
 
 

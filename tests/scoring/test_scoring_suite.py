@@ -36,7 +36,7 @@ def test_the_second_stretches_each_task_from_guessing_and_stops_at_nothing() -> 
     made = suite("open-llm-leaderboard-v2")
     means = {
         "IFEval/prompt_strict": {"": 0.4},
-        "IFEval/instruction_strict": {"": 0.6},
+        "IFEval/inst_strict": {"": 0.6},
         "BBH": {"": 0.5, "navigate": 0.75, "snarks": 0.4, "date_understanding": 7 / 12},
         "MMLU-Pro": {"": 0.55},
         "MuSR": {"": 0.5, "murder_mysteries": 0.75, "object_placements": 0.6, "team_allocation": 1 / 3},

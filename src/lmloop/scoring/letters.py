@@ -51,6 +51,10 @@ Step: TypeAlias = Callable[[str, str, Sequence[str]], str | None]
 """From a reply, the letters that there are, and the texts of the options to the letter that is meant, if any."""
 
 
+WEAK = ("only", "text", "last-alone")
+"""Steps that go by what is mentioned: of a reply that was cut they say nothing, as it had not come to its answer."""
+
+
 def find_letter(reply: str, letters: str, choices: Sequence[str] = (), cascade: str = "letter") -> Found:
     """Find which of ``letters`` a reply chooses, by the steps of a named cascade.
 
