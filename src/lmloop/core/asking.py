@@ -78,7 +78,7 @@ def check_powers(task: Task, model: Model) -> None:
     Raises:
         RecipeError: it lacks a power.
     """
-    lacking = [power.__name__.lower() for power in task.needs if not isinstance(model, power)]
+    lacking = [power.__name__.lower() for power in task.powers() if not isinstance(model, power)]
     if lacking:
         raise RecipeError(f"the task {task.name()!r} needs a model that {' and '.join(lacking)}")
 

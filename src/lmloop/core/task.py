@@ -7,7 +7,7 @@ ask and judges what was said, so that replies can be kept, looked at and graded 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, SerializeAsAny
 
@@ -54,6 +54,22 @@ class Task(Part):
 
     needs: ClassVar[tuple[type, ...]] = ()
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("score"),)
+
+    @classmethod
+    def example_files(cls) -> dict[str, bytes]:
+        """Give small files in the layout that it reads, for the battery; a task that reads no files has none."""
+        return {}
+
+    def powers(self) -> tuple[type, ...]:
+        """Name the powers that it asks of a model, as it is set."""
+        return self.needs
+
+    def protocol(self) -> dict[str, Any]:
+        """Say how it asks and judges, as plain JSON: what two scores must share to be comparable.
+
+        By default all that tells its results from another's.
+        """
+        return self.identity()
 
     @abstractmethod
     def questions(self) -> Iterator[Record]:

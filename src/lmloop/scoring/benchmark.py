@@ -1,0 +1,194 @@
+"""A benchmark: a task whose items are data, put in one of several published forms."""
+
+import hashlib
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from lmloop.core.errors import DataError, RecipeError, closest
+from lmloop.core.record import Record
+from lmloop.core.task import Task
+from lmloop.scoring.data import DataFolder, Source
+from lmloop.scoring.form import Chat, Form, Item, prompt, put, right
+
+TEST, SHOTS = "test", "shots"
+"""The splits: what is asked, and what shots are taken from."""
+
+
+class Benchmark(Task):
+    """A task whose items lie in files: a benchmark says where (``source``), in which ``forms``, and reads them.
+
+    The first of its forms is the default profile. Nothing is fetched before items are asked for.
+    """
+
+    source: ClassVar[Source]
+    forms: ClassVar[Mapping[str, Form]]
+
+    data: DataFolder = Field(
+        DataFolder(), description="the folder with the data, in its upstream layout; else the one LMLOOP_DATA names"
+    )
+    profile: str = Field("", description="whose form of prompt and scoring; empty for the first that it has")
+    shots: NonNegativeInt | None = Field(None, description="how many solved examples are shown; else the profile's")
+    limit: PositiveInt | None = Field(None, description="ask at most so many items of each subject")
+    seed: int = Field(1234, description="draws shots, where the profile draws them")
+    chat: Chat = Field(False, description="ask in a user's turn; 'turns': the shots as turns, too")
+    subjects: list[str] = Field([], description="ask only these subjects; empty for all")
+
+    @model_validator(mode="after")
+    def _known(self) -> "Benchmark":
+        if self.profile and self.profile not in self.forms:
+            raise ValueError(f"there is no profile {self.profile!r}; there are: {', '.join(self.forms)}")
+        return self
+
+    @abstractmethod
+    def read(self, path: Path, split: str) -> Iterator[Item]:
+        """Read the items of a file of a split."""
+
+    def form(self) -> Form:
+        """Give the form that items are put in: the profile's, with its number of shots changed where one is set."""
+        form = self.forms[self.profile] if self.profile else next(iter(self.forms.values()))
+        return form if self.shots is None else replace(form, shots=self.shots)
+
+    def items(self, split: str) -> list[Item]:
+        """Load the items of a split, of the chosen subjects, in the order of the files.
+
+        Raises:
+            DataError: the data is not there or broken.
+            RecipeError: there is no such subject.
+        """
+        if split not in self.source.splits:
+            return []
+        paths = self.source.files(self.data, split)
+        stamps = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+        items = _load(type(self), json.dumps(self.reading()), split, stamps)
+        if not self.subjects:
+            return items
+        known = {item.group for item in items}
+        for subject in self.subjects:
+            if subject not in known and split == TEST:
+                raise RecipeError(f"{self.name()} has no subject {subject!r}", hint=closest(subject, known))
+        return [item for item in items if item.group in self.subjects]
+
+    def reading(self) -> dict[str, Any]:
+        """Give those settings that change what :meth:`read` gives; most benchmarks have none."""
+        return {}
+
+    def pool(self, group: str) -> list[Item]:
+        """List what shots for an item of a group are taken from: by default the items for shots of the same group.
+
+        A benchmark without items for shots shows others of those that it asks.
+        """
+        items = self.items(SHOTS if SHOTS in self.source.splits else TEST)
+        return [item for item in items if item.group == group] or items
+
+    def questions(self) -> Iterator[Record]:
+        """Put each item into its form.
+
+        Raises:
+            DataError: the data is not there or broken, or there are too few shots.
+        """
+        form, taken, ids = self.form(), dict[str, int](), set[str]()
+        draw = Random(self.seed)
+        pools: dict[str, list[Item]] = {}
+        for item in self.items(TEST):
+            taken[item.group] = taken.get(item.group, 0) + 1
+            if self.limit is not None and taken[item.group] > self.limit:
+                continue
+            if item.group not in pools:
+                pools[item.group] = self.pool(item.group) if form.shots else []
+            shots = self._shots(form, item, pools[item.group], draw)
+            yield self.question(form, item, shots, _new_id(item, ids))
+
+    def question(self, form: Form, item: Item, shots: Sequence[Item], name: str) -> Record:
+        """Make the record of an item: its prompt, its choices, and in ``meta`` what its grading needs."""
+        meta = {"subject": item.group, "cluster": item.cluster, "question": put(form, item), **item.more}
+        target = right(form, item) if item.answer is not None or item.target else ""
+        return Record(target, prompt(form, item, shots, self.chat), item.choices, item.answer, meta, name)
+
+    def identity(self) -> dict[str, Any]:
+        """Tell its results from another's: what the data holds counts, where it lies does not."""
+        return {**super().identity(), "profile": self.profile or next(iter(self.forms)), "data": self.digest()}
+
+    def protocol(self) -> dict[str, Any]:
+        """Say how it asks and judges, as plain JSON, field by field."""
+        form = {key: value for key, value in asdict(self.form()).items() if key != "letters"}
+        return {
+            "benchmark": self.name(),
+            "version": self.version,
+            "profile": self.profile or next(iter(self.forms)),
+            **form,
+            "stop": list(self.form().stop),
+            "seed": self.seed if self.form().pick != "first" else None,
+            "chat": self.chat,
+            "bos": "as the model's own tokenizer puts it",
+            "limit": self.limit,
+            "subjects": sorted(self.subjects),
+            "data": self.digest(),
+        }
+
+    def digest(self) -> str:
+        """Digest the items that it may ask and show, so that two layouts of the same data are the same data."""
+        digest = hashlib.blake2b(digest_size=8)
+        for split in (TEST, SHOTS):
+            for item in self.items(split):
+                digest.update(item_id(item).encode())
+        return digest.hexdigest()
+
+    def published(self) -> str:
+        """Say which published data it reads; empty where its digest is not known."""
+        return self.source.published.get(self.digest(), "")
+
+    def _shots(self, form: Form, item: Item, pool: list[Item], draw: Random) -> list[Item]:
+        if form.shots == 0:
+            return []
+        if len(pool) - (item in pool) < form.shots:
+            raise DataError(
+                f"{self.name()} has {len(pool)} items to take {form.shots} shots from", hint="set fewer: shots = 0"
+            )
+        # one more is drawn where the item itself may be among them: so does lm-eval, whose draws these are
+        spare = int(SHOTS not in self.source.splits)
+        if form.pick == "first":
+            drawn: Sequence[Item] = pool
+        else:
+            drawn = (draw if form.pick == "each" else Random(self.seed)).sample(pool, form.shots + spare)
+        return [other for other in drawn if other != item][: form.shots]
+
+
+def item_id(item: Item) -> str:
+    """Name an item by its content: the same for any layout of its files and any form it is put in."""
+    body = [dict(item.fields), item.choices, item.answer, item.target, item.group]
+    return hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _new_id(item: Item, taken: set[str]) -> str:
+    """Name an item; of those with equal content, each but the first by its number, too."""
+    first = name = item_id(item)
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{first}-{number}"
+    taken.add(name)
+    return name
+
+
+@lru_cache(maxsize=8)
+def _load(part: type[Benchmark], reading: str, split: str, stamps: tuple[tuple[str, int, int], ...]) -> list[Item]:
+    benchmark = part.model_validate(json.loads(reading))
+    found = []
+    for name, _, _ in stamps:
+        path = Path(name)
+        try:
+            found += list(benchmark.read(path, split))
+        except (KeyError, ValueError, IndexError, TypeError, AttributeError) as bad:
+            raise DataError(
+                f"{path} is not in the layout of {part.name()}: {type(bad).__name__} {bad}",
+                hint=f"its layout is that of {part.source.home}",
+            ) from None
+    return found
