@@ -41,6 +41,7 @@ def answer(model: Model, requests: Sequence[Request], done: Done | None = None) 
 
 def ask(task: Task, model: Model, records: Sequence[Record]) -> list[tuple[Reply, ...]]:
     """Ask a model questions of a task, until the task knows enough of each; give each one's replies."""
+    check_powers(task, model)
     return [tuple(reply for _, reply in one) for one in ask_all(model, [(task, record) for record in records])]
 
 
