@@ -9,14 +9,28 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+from lmloop.core.content import files_digest
 from lmloop.core.errors import DataError
-from lmloop.core.model import Done, Embeds, Generates, Model, Prompt, Reply, Sampling, Scores
+from lmloop.core.model import (
+    Done,
+    Embeds,
+    Fingerprinted,
+    Generates,
+    Model,
+    Prompt,
+    Reply,
+    Sampling,
+    Scores,
+    Writes,
+    Writing,
+)
+from lmloop.core.outside import resolve
 from lmloop.core.part import Part
 
 FILE = "replies.db"
@@ -143,24 +157,41 @@ class _Remembering:
         return [replies[key] for key in keys]
 
 
-class _Writes(_Remembering):
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
-        """Answer each prompt; the same sampled twice is drawn twice."""
-        model = cast(Generates, self.model)
+class _Writers(_Remembering):
+    def _keys(self, asked: Iterable[tuple[Prompt, Sampling]]) -> list[bytes]:
+        """Name the reply to each; the same sampled twice is drawn twice."""
         counts: dict[bytes, int] = {}
         keys = []
-        for prompt in prompts:
+        for prompt, sampling in asked:
             key = request_key(self.name, prompt, sampling)
             if sampling.temperature:
                 counts[key] = again = counts.get(key, -1) + 1
                 key = request_key(self.name, prompt, sampling, again)
             keys.append(key)
+        return keys
+
+
+class _Generates(_Writers):
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
+        """Answer each prompt."""
+        model = cast(Generates, self.model)
+        keys = self._keys((prompt, sampling) for prompt in prompts)
         return self._answered(
             keys, lambda places, heard: model.generate([prompts[place] for place in places], sampling, heard), done
         )
 
 
-class _Judges(_Remembering):
+class _Writes(_Writers):
+    def write(self, requests: Sequence[Writing], done: Done | None = None) -> list[Reply]:
+        """Answer each request."""
+        model = cast(Writes, self.model)
+        keys = self._keys((request.prompt, request.sampling) for request in requests)
+        return self._answered(
+            keys, lambda places, heard: model.write([requests[place] for place in places], heard), done
+        )
+
+
+class _Scores(_Remembering):
     def score(self, pairs: Sequence[tuple[Prompt, str]], done: Done | None = None) -> list[Reply]:
         """Give the log-probability of each text after its prompt."""
         model = cast(Scores, self.model)
@@ -168,13 +199,18 @@ class _Judges(_Remembering):
         return self._answered(keys, lambda places, heard: model.score([pairs[place] for place in places], heard), done)
 
 
-class _Places(_Remembering):
+class _Embeds(_Remembering):
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Give one vector for each text; none is kept."""
         return cast(Embeds, self.model).embed(texts)
 
 
-_POWERS: tuple[tuple[type, type], ...] = ((Generates, _Writes), (Scores, _Judges), (Embeds, _Places))
+_POWERS: tuple[tuple[type, type], ...] = (
+    (Generates, _Generates),
+    (Writes, _Writes),
+    (Scores, _Scores),
+    (Embeds, _Embeds),
+)
 
 
 def remembering(model: Model, kept: Kept) -> Any:
@@ -184,12 +220,22 @@ def remembering(model: Model, kept: Kept) -> Any:
 
 
 def fingerprint(model: Model) -> str:
-    """Name all that decides what a model says: its own ``fingerprint()`` where it has one, and else its settings."""
-    own = getattr(model, "fingerprint", None)
-    if own is not None:
-        return str(own())
+    """Name all that decides what a model says: its own fingerprint, and else its settings and the files they name."""
+    if isinstance(model, Fingerprinted):
+        return model.fingerprint()
     assert isinstance(model, Part)
-    return hashlib.sha256(json.dumps(model.identity(), sort_keys=True).encode()).hexdigest()[:32]
+    settings = {name: _content(value) for name, value in model.identity().items()}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _content(value: Any) -> Any:
+    """Of a setting that names a file or a folder, what that holds."""
+    if not isinstance(value, str) or not value:
+        return value
+    place = resolve(value)
+    if place.is_dir():
+        return files_digest(path for path in place.rglob("*") if path.is_file())
+    return files_digest([place]) if place.is_file() else value
 
 
 def request_key(name: str, prompt: Prompt, asked: Sampling | str, again: int = 0) -> bytes:

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
 from lmloop.core import items
 from lmloop.core.asking import check_powers
+from lmloop.core.model import Model
 from lmloop.core.replies import FILE as REPLIES
-from lmloop.core.replies import kept_replies
+from lmloop.core.replies import fingerprint, kept_replies
 from lmloop.core.scores import Asked, Scores, Tested
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.task import AnyTask
@@ -17,7 +18,7 @@ from lmloop.core.weights import AnyModel
 from lmloop.report import blocks
 from lmloop.stages.evaluate.counting import Counter
 from lmloop.stages.evaluate.labels import model_names, named_models, task_names
-from lmloop.stages.evaluate.questions import count, describe
+from lmloop.stages.evaluate.questions import count
 from lmloop.stages.evaluate.seeing import show
 from lmloop.stages.evaluate.sitting import Sitting, opened
 
@@ -51,9 +52,8 @@ class Evaluate(Step):
         return cls.model_validate({"tasks": ["spelling"], "models": ["toy"]})
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> Any:
-        """Digest the files of models that are named by their place."""
-        found = {name: describe(model, digest) for name, model in self.models.items()}
-        return {name: told for name, told in found.items() if told} or None
+        """Tell models apart by what they hold: another in the same place is another."""
+        return {name: fingerprint(cast(Model, model)) for name, model in self.models.items()} or None
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Ask every model everything, and write the item log and the scores."""

@@ -1,14 +1,10 @@
 """What a task asks, looked through once before anything is asked: how much it is, and a digest of it."""
 
 import hashlib
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from lmloop.core.errors import DataError
-from lmloop.core.outside import resolve
-from lmloop.core.part import Part
 from lmloop.core.record import content_id
 from lmloop.core.scores import Asked
 from lmloop.core.task import Task
@@ -41,22 +37,6 @@ def count(task: Task) -> Counted:
     if not questions:
         raise DataError(f"the task {task.name()!r} has no questions", hint="look at its data folder and its limit")
     return Counted(questions, digest.hexdigest())
-
-
-def describe(model: Part, digest: Callable[[Path], str]) -> Mapping[str, str]:
-    """Digest the files and folders that a model's settings name: another model in the same place is another model."""
-    found = {}
-    for name in model.fields():
-        value = getattr(model, name)
-        if not isinstance(value, str) or not value:
-            continue
-        place = resolve(value)
-        if place.is_file():
-            found[name] = digest(place)
-        elif place.is_dir():
-            parts = [f"{path.relative_to(place)} {digest(path)}" for path in sorted(place.rglob("*")) if path.is_file()]
-            found[name] = hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
-    return found
 
 
 def _source(task: Task) -> dict[str, Any]:

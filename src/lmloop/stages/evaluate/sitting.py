@@ -22,8 +22,8 @@ AskedTask: TypeAlias = tuple[str, Task, Counted]
 Said: TypeAlias = Sequence[tuple[Request, Reply]]
 Row: TypeAlias = dict[str, Any]
 
-FIRST_ERRORS = 16
-"""So many questions without a reply, and no reply at all: whoever is asked is not there."""
+DEAD = 64
+"""So many requests in a row without a reply: whoever is asked is not there any more."""
 
 
 def opened(model: Part | Path) -> Model:
@@ -37,7 +37,7 @@ class Sitting:
     def __init__(self, name: str, model: Model, asked: Sequence[AskedTask], kept: Kept) -> None:
         self.name, self.model, self.asked, self.kept = name, model, asked, kept
         self.remembering = remembering(model, kept)
-        self.requests = self.prompt_tokens = self.tokens = self.errors = self.replies = 0
+        self.requests = self.prompt_tokens = self.tokens = self.errors = self.in_a_row = 0
         self.why = ""
 
     @property
@@ -59,7 +59,7 @@ class Sitting:
                 said = ask_all(self.remembering, [(task, record) for _, task, record in some], self._heard(bar))
                 unanswered += sum(any(reply.error for _, reply in one) for one in said)
                 if unanswered > max_errors * total:
-                    raise self._gone(unanswered, total)
+                    raise self._gone(f"{unanswered:,} of {total:,} questions")
                 yield self._rows(some, said)
         self.kept.flush()
 
@@ -77,20 +77,21 @@ class Sitting:
             self.tokens += reply.tokens
             if reply.error:
                 self.errors += 1
+                self.in_a_row += 1
                 self.why = reply.error
                 bar.note(f"{self.errors:,} without a reply: {reply.error}")
-                if self.errors >= FIRST_ERRORS and not self.replies:
-                    raise self._gone(self.errors, self.errors)
+                if self.in_a_row >= DEAD:
+                    raise self._gone(f"{DEAD} requests in a row")
             else:
-                self.replies += 1
+                self.in_a_row = 0
             if turn == 0:
                 bar.advance(1 / count)
 
         return heard
 
-    def _gone(self, unanswered: int, total: int) -> StepError:
+    def _gone(self, what: str) -> StepError:
         return StepError(
-            f"{self.name} gave no reply to {unanswered:,} of {total:,} questions: {self.why}",
+            f"{self.name} gave no reply to {what}: {self.why}",
             hint="what was answered is kept: run it again to go on (max_errors is the share that may stay open)",
         )
 
