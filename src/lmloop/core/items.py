@@ -50,6 +50,7 @@ SCHEMA = pa.schema(
         ("answer", pa.string()),
         ("choices", pa.list_(pa.string())),
         ("why", pa.string()),
+        ("question", pa.string()),  # without shots and instructions, where the task tells
         ("prompt", _TURNS),
         ("replies", pa.list_(_REPLY)),
     ]
@@ -105,7 +106,7 @@ class Items:
             self.file = pq.ParquetFile(path, read_dictionary=["model", "task", "group"])
         except (OSError, pa.ArrowException) as bad:
             raise DataError(f"{path} is no item log: {bad}", hint="run its step again") from None
-        if not set(NARROW) <= set(self.file.schema_arrow.names):
+        if not set(SCHEMA.names) <= set(self.file.schema_arrow.names):
             raise DataError(f"{path} is no item log of this lmloop", hint="run its step again")
         self.count: int = self.file.metadata.num_rows
         self._narrow: dict[str, pa.Array] = {}
@@ -116,14 +117,17 @@ class Items:
             self._narrow[name] = self.file.read([name]).column(0).combine_chunks()
         return self._narrow[name]
 
-    def rows(self, places: Sequence[int]) -> list[dict[str, Any]]:
-        """Give whole rows, in the order of ``places``; only the groups that they lie in are read."""
+    def rows(self, places: Sequence[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Give rows (or some columns of them) in the order of ``places``; only the groups they lie in are read."""
         by_group: dict[int, list[int]] = {}
         for place in places:
             by_group.setdefault(place // GROUP, []).append(place)
         found: dict[int, dict[str, Any]] = {}
         for group, some in by_group.items():
-            table = self.file.read_row_group(group)
+            table = self.file.read_row_group(group, columns=list(columns) if columns else None)
             rows = table.take(pa.array([place % GROUP for place in some])).to_pylist()
+            if "values" in table.schema.names:
+                for row in rows:
+                    row["values"] = dict(row["values"] or ())
             found.update(zip(some, rows, strict=True))
-        return [{"place": place, **found[place], "values": dict(found[place]["values"] or ())} for place in places]
+        return [found[place] for place in places]

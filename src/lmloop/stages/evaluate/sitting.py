@@ -127,6 +127,7 @@ class Sitting:
             "answer": record.choices[record.answer] if record.answer is not None else record.text or None,
             "choices": list(record.choices),
             "why": found.why,
+            "question": str(record.meta.get("question") or (prompt[-1].text if prompt else record.text)),
             "prompt": _turns(prompt),
             "replies": [_reply(request, reply, prompt) for request, reply in said],
         }
