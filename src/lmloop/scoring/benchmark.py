@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -69,7 +69,7 @@ class Benchmark(Task):
         """
         if split not in self.place().splits:
             return []
-        paths = self.place().files(self.data, split)
+        paths = self.paths(split)
         stamps = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
         items = _load(type(self), json.dumps(self.reading()), split, stamps)
         if not self.subjects:
@@ -79,6 +79,14 @@ class Benchmark(Task):
             if subject not in known and split == TEST:
                 raise RecipeError(f"{self.name()} has no subject {subject!r}", hint=closest(subject, known))
         return [item for item in items if item.group in self.subjects]
+
+    def paths(self, split: str) -> list[Path]:
+        """Find the files of a split.
+
+        Raises:
+            DataError: they are not there.
+        """
+        return self.place().files(self.data, split)
 
     def reading(self) -> dict[str, Any]:
         """Give those settings that change what :meth:`read` gives; most benchmarks have none."""
@@ -95,7 +103,7 @@ class Benchmark(Task):
     def shares_pool(self) -> bool:
         """Say whether shots are taken from the items that are asked."""
         splits = self.place().splits
-        return SHOTS not in splits or self.place().files(self.data, SHOTS) == self.place().files(self.data, TEST)
+        return SHOTS not in splits or self.paths(SHOTS) == self.paths(TEST)
 
     def questions(self) -> Iterator[Record]:
         """Put each item into its form.
@@ -145,10 +153,7 @@ class Benchmark(Task):
 
     def digest(self, split: str) -> str:
         """Digest the items of a split, so that two layouts of the same data are the same data."""
-        digest = hashlib.blake2b(digest_size=8)
-        for item in self.items(split):
-            digest.update(item_id(item).encode())
-        return digest.hexdigest()
+        return digest_of(self.items(split))
 
     def published(self) -> str:
         """Say which published data it reads; empty where its digest is not known."""
@@ -178,6 +183,14 @@ class _Shots:
         else:
             drawn = (self.draw if self.form.pick == "each" else Random(self.seed)).sample(self.pool, self.count)
         return [other for other in drawn if other is not item][: self.form.shots]
+
+
+def digest_of(items: Iterable[Item]) -> str:
+    """Digest items by their content, in order."""
+    digest = hashlib.blake2b(digest_size=8)
+    for item in items:
+        digest.update(item_id(item).encode())
+    return digest.hexdigest()
 
 
 def item_id(item: Item) -> str:

@@ -56,7 +56,7 @@ class Choice(Benchmark):
     def question(self, form: Form, item: Item, shots: Sequence[Item], name: str) -> Record:
         """Make the record of an item; ``asked`` of its ``meta`` are the options as they follow the prompt."""
         record = super().question(form, item, shots, name)
-        asked = [answer.lstrip() if self.chat else answer for answer in answers(form, item)]
+        asked = [answer.lstrip() if self.chat else answer for answer in answers(form, item) if item.choices]
         rights = item.more.get("answers", [item.answer] if item.answer is not None else [])
         meta = {**record.meta, "asked": asked, "measured": self.measured(form, item), "answers": rights}
         return Record(record.text, record.prompt, record.choices, record.answer, meta, record.id)

@@ -93,6 +93,8 @@ def answers(form: Form, item: Item) -> tuple[str, ...]:
 
 def right(form: Form, item: Item) -> str:
     """Write the right answer, as a shot shows it."""
+    if "{letter}" not in form.answer and "{choice}" not in form.answer:
+        return fill(form.answer, {"target": item.target, **item.fields})
     return _written(form.answer, form, item)[item.answer or 0]
 
 
@@ -115,7 +117,7 @@ def prompt(form: Form, item: Item, shots: Sequence[Item], chat: Chat = False) ->
             turns += [Turn("user", put(form, shot, shot=True)), Turn("assistant", right(form, shot).strip())]
         turns.append(Turn("user", put(form, item)))
         return (Turn("user", header + turns[0].text), *turns[1:])
-    shown = "".join(put(form, shot, shot=True) + right(form, shot) + form.after for shot in shots)
+    shown = "".join(put(form, shot, shot=True) + right(form, shot) + fill(form.after, shot.fields) for shot in shots)
     lead = form.lead if form.by == "likelihood" else ""
     return (Turn("user" if chat else TEXT, header + shown + put(form, item) + lead),)
 

@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-CLOSED = re.compile(r".*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
-OPEN = re.compile(r"<(?:think|thinking|reasoning)>", re.IGNORECASE)
+from lmloop.scoring.written import after_thinking
 
 BOXED = re.compile(r"\\boxed\s*\{\s*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{)?\s*[({\[]?\s*(?P<letter>[A-Z])\b")
 OPENING = r"[\s:=,\-*_`\"'“‘«【〖\[({<$]*"
@@ -58,7 +56,7 @@ def find_letter(reply: str, letters: str, choices: Sequence[str] = (), cascade: 
     Full-width letters and marks count as their plain forms. Thinking within tags is left out; thinking that was
     never ended gives nothing.
     """
-    said = answer_part(reply)
+    said = after_thinking(reply)
     if said is None:
         return Found(None, "unfinished thinking")
     plain = unicodedata.normalize("NFKC", said)
@@ -67,12 +65,6 @@ def find_letter(reply: str, letters: str, choices: Sequence[str] = (), cascade: 
         if letter is not None:
             return Found(letter, name)
     return Found(None, "no option named" if plain.strip() else "empty")
-
-
-def answer_part(reply: str) -> str | None:
-    """Give what a reply says after thinking within tags; None where the thinking was never ended."""
-    said = CLOSED.sub("", THOUGHT.sub("", reply), count=1)
-    return None if OPEN.search(said) else said
 
 
 def _last(pattern: re.Pattern[str]) -> Step:

@@ -44,14 +44,14 @@ def shares(options: Sequence[Scored]) -> list[float]:
 
 
 def choice_values(options: Sequence[Scored], answers: Sequence[int]) -> dict[str, float]:
-    """Give the values of an item with one or several right options.
+    """Give the values of an item with one or several right options; of one whose answer is not among them all fail.
 
     Beside the accuracies: ``brier``, the squared distance of the shares from the truth (0 is best, 2 worst; Brier,
     1950); and ``mass``, the share of all right options together, which is mc2 of TruthfulQA (Lin et al., 2022).
     """
     shared = shares(options)
     values = {name: float(pick in answers) for name, pick in picks(options).items()}
-    wanted = [1 / len(answers) if place in answers else 0.0 for place in range(len(options))]
+    wanted = [1 / max(len(answers), 1) if place in answers else 0.0 for place in range(len(options))]
     values["brier"] = sum((share - want) ** 2 for share, want in zip(shared, wanted, strict=True))
     values["mass"] = sum(shared[place] for place in answers)
     return values
