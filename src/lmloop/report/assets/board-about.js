@@ -15,14 +15,16 @@
   const dirty = part("contamination");
   if (dirty) {
     const rows = data.models.flatMap((model) => data.columns.map((each) => [model.name, each, cell(model.name, each.name)])).filter(([, , found]) => found?.clean);
+    const seen = rows.filter(([, , found]) => found.clean.seen);
+    const none = rows.length - seen.length;
     dirty.append(
-      table(["Model", "Column", "Questions seen", "Score", "Without them", "Training data"], rows.map(([model, each, found]) => [
+      seen.length ? table(["Model", "Column", "Questions seen", "Score", "Without them", "Training data"], seen.map(([model, each, found]) => [
         model, each.name, `${count(found.clean.seen)} of ${count(found.clean.items)} (${rate(found.clean.seen, found.clean.items)})`,
-        worth(found.mean, each.share), found.clean.n ? worth(found.clean.mean, each.share) : "–", made("code", {}, found.clean.read.join(", "))])),
-      ...rows.filter(([, , found]) => found.clean.hits.length).map(([model, each, found]) => made("details", {}, [
+        worth(found.mean, each.share), found.clean.n ? worth(found.clean.mean, each.share) : "–", made("code", {}, found.clean.read.join(", "))])) : "",
+      ...seen.filter(([, , found]) => found.clean.hits.length).map(([model, each, found]) => made("details", {}, [
         made("summary", {}, `${model}, ${each.name}: questions that were seen`),
         table(["Question", "Documents", "One of them", "The words they share"], found.clean.hits.map((hit) => [made("code", {}, hit.record), count(hit.documents), made("code", {}, hit.document), hit.words]))])),
-      made("p", { class: "words" }, "For models that were trained here, the training data is known: a question counts as seen where it shares 13 words in a row with it, or where all of a shorter one (8 at least) stands there. Of other models nothing can be said."));
+      made("p", { class: "words" }, "For models that were trained here, the training data is known: a question counts as seen where it shares 13 words in a row with it, or where all of a shorter one (8 at least) stands there. Of other models nothing can be said." + (none ? ` No question was seen in ${none} more of the scores whose training data is known.` : "")));
   }
 
   const runs = part("runs");

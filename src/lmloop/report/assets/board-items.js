@@ -94,7 +94,7 @@
     try { found = await listed(); } catch (bad) { list.replaceChildren(made("li", { class: "empty" }, String(bad.message))); return; }
     if (mine !== turn) return;
     list.replaceChildren(...found.items.map((item, number) => made("li", {}, made("button", {
-      type: "button", class: "line", "data-record": item.record, "aria-current": String(number === state.at), onclick: () => choose(number) },
+      type: "button", class: "pick", "data-record": item.record, "aria-current": String(number === state.at), onclick: () => choose(number) },
     [made("span", { class: "marks" }, item.verdicts.map(mark)), made("span", { class: "said" }, item.question || item.record)]))));
     if (!found.items.length) list.replaceChildren(made("li", { class: "empty" }, "No item matches."));
     const end = Math.min(found.total, state.start + PAGE);
@@ -106,7 +106,7 @@
   };
   const turnTo = (start) => { state.start = Math.max(0, start); state.at = 0; draw(); };
   const choose = (number, focus) => {
-    const lines = [...list.querySelectorAll(".line")];
+    const lines = [...list.querySelectorAll(".pick")];
     if (!lines[number]) return;
     state.at = number;
     lines.forEach((line, at) => line.setAttribute("aria-current", String(at === number)));
@@ -119,7 +119,7 @@
     if (step) { event.preventDefault(); choose(state.at + step, true); }
   });
 
-  const bar = made("div", { class: "bar" });
+  const bar = made("div", { class: "dials" });
   const restart = () => { state.start = 0; state.at = 0; draw(); };
   const drawBar = () => {
     const names = having();

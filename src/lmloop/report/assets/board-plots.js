@@ -10,7 +10,9 @@
 
   const radar = () => {
     if (shares.length < 3) return "";
-    const [size, middle, radius] = [440, 220, 140];
+    const [size, middle, radius] = [440, 220, 150];
+    const most = Math.max(...shares.flatMap((each) => models.map((name) => cell(name, each.name)?.mean ?? 0)));
+    const edge = Math.min(1, Math.max(0.2, Math.ceil(most * 10) / 10));
     const at = (place, value) => {
       const angle = 2 * Math.PI * place / shares.length - Math.PI / 2;
       return [middle + radius * value * Math.cos(angle), middle + radius * value * Math.sin(angle)];
@@ -24,10 +26,10 @@
     });
     const areas = models.filter((name) => shown.has(name)).map((name) => drawn("polygon", {
       class: `area ${shade(name)}`, "data-tip": [name, ...shares.map((each) => `${each.name} ${worth(cell(name, each.name)?.mean, true)}`)].join("\n"),
-      points: shares.map((each, place) => at(place, Math.min(1, Math.max(0, cell(name, each.name)?.mean ?? 0))).join()).join(" "),
+      points: shares.map((each, place) => at(place, Math.max(0, cell(name, each.name)?.mean ?? 0) / edge).join()).join(" "),
     }));
     return drawn("svg", { viewBox: `-70 20 ${size + 140} ${size - 40}`, role: "img", "aria-label": "Shares by column" },
-      [[0.25, 0.5, 0.75, 1].map(ring), shares.map((_, place) => { const [x, y] = at(place, 1); return drawn("line", { class: "spoke", x1: middle, y1: middle, x2: x, y2: y }); }), areas, names]);
+      [[0.25, 0.5, 0.75, 1].map(ring), [0.5, 1].map((value) => drawn("text", { class: "scale", x: middle + 4, y: middle - radius * value - 3 }, worth(edge * value, true))), shares.map((_, place) => { const [x, y] = at(place, 1); return drawn("line", { class: "spoke", x1: middle, y1: middle, x2: x, y2: y }); }), areas, names]);
   };
 
   /* One rail for each column; each model a point with its interval. */
@@ -97,7 +99,7 @@
       : "The model of the row less that of the column, on the items that both answered; coloured where the difference is more than chance (Holm, 5 %, over all pairs of the column).";
   };
   if (ways.length) {
-    place.append(made("div", { class: "bar" }, choice("Column ", ways, ways[0][0], drawPairs).label), made("div", { class: "scroll", tabindex: "0" }, table), words);
+    place.append(made("div", { class: "dials" }, choice("Column ", ways, ways[0][0], drawPairs).label), made("div", { class: "scroll", tabindex: "0" }, table), words);
     drawPairs(ways[0][0]);
   }
 })();

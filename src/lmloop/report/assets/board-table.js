@@ -147,7 +147,7 @@
   const toggle = (label, name) => made("label", {}, [made("input", { type: "checkbox", checked: state[name], onchange: (event) => { state[name] = event.target.checked; draw(); } }), label]);
   const grouped = data.columns.some((each) => each.groups.length > 1);
   place.append(
-    made("div", { class: "bar" }, [
+    made("div", { class: "dials" }, [
       search("Filter models", (text) => { state.models = text; draw(); }),
       search("Filter tasks", (text) => { state.columns = text; draw(); }),
       grouped ? toggle("macro means", "macro") : "", toggle("shading", "heat"), toggle("warnings", "rates"),

@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lmloop.core.card import CARD
 from lmloop.core.errors import RecipeError
+from lmloop.core.outside import resolve
 from lmloop.core.part import Part
 from lmloop.core.step import Artifact
 from lmloop.core.task import Task
 
 LONGEST = 48
+DIGESTS = ("pool", "data", "version")
+"""What a protocol says that nobody would call a task by."""
 
 
 def named_models(given: Any) -> Any:
@@ -56,7 +60,7 @@ def model_names(inputs: Sequence[Artifact], models: Mapping[str, Part]) -> list[
         RecipeError: there is none, or two have one name.
     """
     found: list[tuple[str, Part | Path, str]] = [(item.id, item.path, item.path.name) for item in inputs]
-    found += [(name, part, "") for name, part in models.items()]
+    found += [(name, part, _run(part)) for name, part in models.items()]
     if not found:
         raise RecipeError("there is no model to ask", hint='from = ["base"], or models = ["toy"]')
     names = [name for name, _, _ in found]
@@ -65,15 +69,22 @@ def model_names(inputs: Sequence[Artifact], models: Mapping[str, Part]) -> list[
     return found
 
 
+def _run(model: Part) -> str:
+    """Name the run whose weights a model is, where it is one."""
+    folder = getattr(model, "folder", "")
+    place = resolve(folder) if folder else None
+    return place.resolve().name if place and (place / CARD).is_file() else ""
+
+
 def task_names(tasks: Sequence[Task]) -> dict[str, Task]:
-    """Name each task; where two are of one kind, by the settings in which they differ."""
-    kinds = [task.name() for task in tasks]
+    """Name each task; where two are of one kind, by that in which their protocols differ."""
     labels = []
     for task in tasks:
-        alike = [other for other in tasks if other.name() == task.name()]
-        differ = [name for name in task.fields() if len({_plain(getattr(other, name, None)) for other in alike}) > 1]
-        told = ", ".join(_told(name, getattr(task, name)) for name in differ)
-        labels.append(f"{task.name()} ({told[:LONGEST]})" if kinds.count(task.name()) > 1 and told else task.name())
+        alike = [other.protocol() for other in tasks if other.name() == task.name()]
+        mine = task.protocol() if len(alike) > 1 else {}
+        differ = [name for name in mine if len({_plain(other.get(name)) for other in alike}) > 1]
+        told = [_told(name, mine[name]) for name in differ if mine[name] is not None and name not in DIGESTS]
+        labels.append(f"{task.name()} ({', '.join(told)[:LONGEST]})" if told else task.name())
     return dict(zip(unique(labels), tasks, strict=True))
 
 

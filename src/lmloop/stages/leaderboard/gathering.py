@@ -144,7 +144,7 @@ def _cell(source: Source, model: Tested, task: Asked) -> Cell | None:
 
 
 def _identity(task: Asked) -> str:
-    return json.dumps([task.task, task.protocol, task.data.get("digest")], sort_keys=True)
+    return json.dumps([task.task, task.protocol, task.data.get("digest"), task.data.get("requests")], sort_keys=True)
 
 
 def _columns(tasks: Sequence[Asked]) -> dict[str, Column]:
@@ -172,8 +172,10 @@ def _told_apart(task: Asked, others: Sequence[Asked]) -> str:
 
 def _differing(before: Asked, after: Asked) -> list[str]:
     found = differences(dict(before.protocol), dict(after.protocol))
-    if before.data.get("digest") != after.data.get("digest"):
+    if before.data.get("digest") != after.data.get("digest") and not any(line.startswith("data:") for line in found):
         found.append(f"questions: {before.data.get('questions')} -> {after.data.get('questions')}, other content")
+    if not found:
+        found.append("the words of the prompts, and nothing that the protocol tells")
     return found
 
 
