@@ -7,6 +7,7 @@ items is read without the rest.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -110,12 +111,14 @@ class Items:
             raise DataError(f"{path} is no item log of this lmloop", hint="run its step again")
         self.count: int = self.file.metadata.num_rows
         self._narrow: dict[str, pa.Array] = {}
+        self._lock = Lock()
 
     def column(self, name: str) -> pa.Array:
         """Give one of the narrow columns, whole."""
-        if name not in self._narrow:
-            self._narrow[name] = self.file.read([name]).column(0).combine_chunks()
-        return self._narrow[name]
+        with self._lock:
+            if name not in self._narrow:
+                self._narrow[name] = self.file.read([name]).column(0).combine_chunks()
+            return self._narrow[name]
 
     def rows(self, places: Sequence[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Give rows (or some columns of them) in the order of ``places``; only the groups they lie in are read."""
@@ -124,7 +127,8 @@ class Items:
             by_group.setdefault(place // GROUP, []).append(place)
         found: dict[int, dict[str, Any]] = {}
         for group, some in by_group.items():
-            table = self.file.read_row_group(group, columns=list(columns) if columns else None)
+            with self._lock:
+                table = self.file.read_row_group(group, columns=list(columns) if columns else None)
             rows = table.take(pa.array([place % GROUP for place in some])).to_pylist()
             if "values" in table.schema.names:
                 for row in rows:

@@ -16,6 +16,7 @@ from lmloop.stages.leaderboard.choosing import Choice, choose, read
 from lmloop.stages.leaderboard.gathering import Board
 
 SAMPLES = 60
+LOOPBACK = ("127.0.0.1", "::1")
 MOST = 500
 """So many items are listed at once, at most."""
 
@@ -72,55 +73,72 @@ def serve(shown: Shown, host: str, port: int) -> None:
         server.server_close()
 
 
-def open_server(shown: Shown, host: str, port: int) -> ThreadingHTTPServer:
+class Server(ThreadingHTTPServer):
+    """Serves one leaderboard."""
+
+    def __init__(self, shown: Shown, place: tuple[str, int]) -> None:
+        super().__init__(place, Handler)
+        self.shown = shown
+
+
+def open_server(shown: Shown, host: str, port: int) -> Server:
     """Take a port; nothing is answered yet.
 
     Raises:
         DataError: the port is taken, or the host is none of this machine.
     """
     try:
-        return ThreadingHTTPServer((host, port), _handler(shown))
+        return Server(shown, (host, port))
     except OSError as bad:
-        raise DataError(
-            f"cannot serve at {host}:{port}: {bad.strerror}", hint="--port 0 takes any that is free"
-        ) from None
+        hint = "--port 0 takes any that is free"
+        raise DataError(f"cannot serve at {host}:{port}: {bad.strerror}", hint) from None
 
 
-def _handler(shown: Shown) -> type[BaseHTTPRequestHandler]:
-    answers: Mapping[str, Callable[[Mapping[str, str]], Any]] = {"/api/items": shown.items, "/api/item": shown.item}
+class Handler(BaseHTTPRequestHandler):
+    """Answers a browser: the page, a list of items, an item."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    protocol_version = "HTTP/1.1"
+    server: Server
 
-        def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            if url.path == "/":
-                self._send(HTTPStatus.OK, shown.page, "text/html; charset=utf-8")
-            elif url.path in answers:
-                self._answer(answers[url.path], dict(parse_qsl(url.query, keep_blank_values=True)))
-            else:
-                self._send(HTTPStatus.NOT_FOUND, b"", "text/plain")
+    def do_GET(self) -> None:
+        """Answer one request."""
+        shown = self.server.shown
+        url = urlsplit(self.path)
+        if not self._is_meant():
+            self._send(HTTPStatus.FORBIDDEN, b"", "text/plain")
+        elif url.path == "/":
+            self._send(HTTPStatus.OK, shown.page, "text/html; charset=utf-8")
+        elif url.path in ("/api/items", "/api/item"):
+            answer = shown.items if url.path == "/api/items" else shown.item
+            self._answer(answer, dict(parse_qsl(url.query, keep_blank_values=True)))
+        else:
+            self._send(HTTPStatus.NOT_FOUND, b"", "text/plain")
 
-        def _answer(self, answer: Callable[[Mapping[str, str]], Any], query: Mapping[str, str]) -> None:
-            try:
-                status, found = HTTPStatus.OK, answer(query)
-            except LmloopError as bad:
-                status, found = HTTPStatus.BAD_REQUEST, {"error": f"{bad.message}; {bad.hint}".removesuffix("; ")}
-            body = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
-            self._send(status, body, "application/json; charset=utf-8")
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing of what is asked for."""
 
-        def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.end_headers()
-            self.wfile.write(body)
+    def _is_meant(self) -> bool:
+        """Refuse a name that a foreign page may have pointed at this machine."""
+        if self.client_address[0] not in LOOPBACK:
+            return True
+        name = self.headers.get("Host", "").rpartition(":")[0].strip("[]")
+        return name in (*LOOPBACK, "localhost")
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing of what is asked for."""
+    def _answer(self, answer: Callable[[Mapping[str, str]], Any], query: Mapping[str, str]) -> None:
+        try:
+            status, found = HTTPStatus.OK, answer(query)
+        except LmloopError as bad:
+            status, found = HTTPStatus.BAD_REQUEST, {"error": f"{bad.message}; {bad.hint}".removesuffix("; ")}
+        body = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+        self._send(status, body, "application/json; charset=utf-8")
 
-    return Handler
+    def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        self.wfile.write(body)
 
 
 def _whole(name: str, value: str) -> int:

@@ -36,7 +36,7 @@ PORT = 8723
     "out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write it and serve nothing.",
+    help="Write it, serve nothing.",
 )
 def verb(runs: tuple[str, ...], home: Path, host: str, port: int, title: str, out: Path | None) -> None:
     """Compare models: scores with intervals, ranks and paired tests, and every item side by side.

@@ -72,7 +72,7 @@
     made("dl", { class: "facts-list" }, [
       ["answer found", found.failed ? "none" : found.extracted], ["why", found.why],
       ["tokens", count(found.replies.reduce((sum, reply) => sum + (reply.tokens ?? 0), 0))], ["cut", found.cut ? "yes, by the limit of tokens" : ""],
-      ...Object.entries(found.values ?? {}).map(([name, value]) => [name, String(value)]),
+      ...Object.entries(found.values ?? {}).map(([name, value]) => [name, worth(value, false)]),
     ].filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([name, value]) => [made("dt", {}, name), made("dd", { dir: "auto" }, value)])),
   ]);
   const show = async (record) => {

@@ -29,7 +29,7 @@
       points: shares.map((each, place) => at(place, Math.max(0, cell(name, each.name)?.mean ?? 0) / edge).join()).join(" "),
     }));
     return drawn("svg", { viewBox: `-70 20 ${size + 140} ${size - 40}`, role: "img", "aria-label": "Shares by column" },
-      [[0.25, 0.5, 0.75, 1].map(ring), [0.5, 1].map((value) => drawn("text", { class: "scale", x: middle + 4, y: middle - radius * value - 3 }, worth(edge * value, true))), shares.map((_, place) => { const [x, y] = at(place, 1); return drawn("line", { class: "spoke", x1: middle, y1: middle, x2: x, y2: y }); }), areas, names]);
+      [[0.25, 0.5, 0.75, 1].map(ring), [0.5, 1].map((value) => drawn("text", { class: "scale", x: middle + 3, y: middle - radius * value + 10 }, String(Math.round(100 * edge * value)))), shares.map((_, place) => { const [x, y] = at(place, 1); return drawn("line", { class: "spoke", x1: middle, y1: middle, x2: x, y2: y }); }), areas, names]);
   };
 
   /* One rail for each column; each model a point with its interval. */

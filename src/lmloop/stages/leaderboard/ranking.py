@@ -25,7 +25,7 @@ def rank(board: Board, column: Column) -> Ranked:
     """Compare all pairs of models in a column, item by item."""
     models = board.having(column)
     cells = {model: board.cells[model, column.name] for model in models}
-    pairs = {(a, b): _compared(cells[a], cells[b]) for a, b in combinations(models, 2)}
+    pairs = {(a, b): compared(cells[a], cells[b]) for a, b in combinations(models, 2)}
     scores = {model: cell.whole.mean for model, cell in cells.items()}
     return ranked(models, {pair: found for pair, found in pairs.items() if found.n}, scores, column.higher)
 
@@ -47,13 +47,14 @@ def average(board: Board, columns: Sequence[Column]) -> tuple[dict[str, Mean], R
     if not models:
         return means, None
     pairs = {
-        (a, b): combine([_compared(board.cells[a, c.name], board.cells[b, c.name]) for c in columns])
+        (a, b): combine([compared(board.cells[a, c.name], board.cells[b, c.name]) for c in columns])
         for a, b in combinations(models, 2)
     }
     return means, ranked(models, pairs, {model: mean.mean for model, mean in means.items()}, higher=True)
 
 
-def _compared(first: Cell, second: Cell) -> Difference:
+def compared(first: Cell, second: Cell) -> Difference:
+    """Compare two cells on the items that both were graded on."""
     mine, other = common(first, second)
     clusters = first.column("cluster").take(mine).to_pylist()
     values = (cell.column("value").take(places).to_numpy() for cell, places in ((first, mine), (second, other)))
