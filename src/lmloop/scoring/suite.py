@@ -9,12 +9,13 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lmloop.core.errors import DataError, RecipeError, closest
 from lmloop.core.outside import resolve
+from lmloop.core.task import AnyTask
 
 NAMED = "suite:"
 FOLDER = Path(__file__).parent / "suites"
@@ -44,7 +45,7 @@ class Entry(BaseModel):
     def fits(self, protocol: Mapping[str, Any]) -> bool:
         """Say whether a task that was asked is this one, by its protocol: all that the suite sets is as it sets it."""
         wanted = {name: value for name, value in self.task.items() if name != "use"}
-        same = protocol.get("benchmark") == self.task.get("use")
+        same = protocol.get("benchmark", protocol.get("use")) == self.task.get("use")
         return bool(self.task) and same and all(_same(protocol.get(name), value) for name, value in wanted.items())
 
     def score(self, means: Means) -> float | None:
@@ -161,3 +162,7 @@ def expanded(tasks: Any) -> Any:
             wanted = [spec]
         found += [one for one in wanted if one not in found]
     return found
+
+
+Tasks: TypeAlias = Annotated[list[AnyTask], BeforeValidator(expanded)]
+"""A setting that holds tasks: a recipe names them, or suites of them."""
