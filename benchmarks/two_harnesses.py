@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--items", type=int, default=300)
     parser.add_argument("--benchmarks", default=",".join(WAYS))
+    parser.add_argument("--subjects", default="", help="only these, where a benchmark has subjects")
     given = parser.parse_args()
     model = named_model(given.model)
     for use in given.benchmarks.split(","):
@@ -81,7 +82,8 @@ def main() -> None:
         for settings, metric in WAYS[use]:
             key = repr(settings)
             if key not in asked:
-                asked[key] = grades(model, use, {**settings, "data": given.data}, given.items)
+                chosen = {"subjects": given.subjects.split(",")} if given.subjects else {}
+                asked[key] = grades(model, use, {**settings, **chosen, "data": given.data}, given.items)
             way = asked[key]
             values = {record: found[metric] for record, found in way.values.items() if metric in found}
             first = first or values
