@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -51,6 +51,10 @@ class Benchmark(Task):
     def read(self, path: Path, split: str) -> Iterator[Item]:
         """Read the items of a file of a split."""
 
+    def place(self) -> Source:
+        """Say where its items are, as it is set; most benchmarks are in one place."""
+        return self.source
+
     def form(self) -> Form:
         """Give the form that items are put in: the profile's, with its number of shots changed where one is set."""
         form = self.forms[self.profile] if self.profile else next(iter(self.forms.values()))
@@ -63,9 +67,9 @@ class Benchmark(Task):
             DataError: the data is not there or broken.
             RecipeError: there is no such subject.
         """
-        if split not in self.source.splits:
+        if split not in self.place().splits:
             return []
-        paths = self.source.files(self.data, split)
+        paths = self.paths(split)
         stamps = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
         items = _load(type(self), json.dumps(self.reading()), split, stamps)
         if not self.subjects:
@@ -76,6 +80,14 @@ class Benchmark(Task):
                 raise RecipeError(f"{self.name()} has no subject {subject!r}", hint=closest(subject, known))
         return [item for item in items if item.group in self.subjects]
 
+    def paths(self, split: str) -> list[Path]:
+        """Find the files of a split.
+
+        Raises:
+            DataError: they are not there.
+        """
+        return self.place().files(self.data, split)
+
     def reading(self) -> dict[str, Any]:
         """Give those settings that change what :meth:`read` gives; most benchmarks have none."""
         return {}
@@ -85,8 +97,13 @@ class Benchmark(Task):
 
         A benchmark without items for shots shows others of those that it asks.
         """
-        items = self.items(SHOTS if SHOTS in self.source.splits else TEST)
+        items = self.items(TEST if self.shares_pool() else SHOTS)
         return [item for item in items if item.group == group] or items
+
+    def shares_pool(self) -> bool:
+        """Say whether shots are taken from the items that are asked."""
+        splits = self.place().splits
+        return SHOTS not in splits or self.paths(SHOTS) == self.paths(TEST)
 
     def questions(self) -> Iterator[Record]:
         """Put each item into its form.
@@ -95,16 +112,14 @@ class Benchmark(Task):
             DataError: the data is not there or broken, or there are too few shots.
         """
         form, taken, ids = self.form(), dict[str, int](), set[str]()
-        draw = Random(self.seed)
-        pools: dict[str, list[Item]] = {}
+        shows: dict[str, _Shots] = {}
         for item in self.items(TEST):
             taken[item.group] = taken.get(item.group, 0) + 1
             if self.limit is not None and taken[item.group] > self.limit:
                 continue
-            if item.group not in pools:
-                pools[item.group] = self.pool(item.group) if form.shots else []
-            shots = self._shots(form, item, pools[item.group], draw)
-            yield self.question(form, item, shots, _new_id(item, ids))
+            if item.group not in shows:
+                shows[item.group] = _Shots(self, form, item.group)
+            yield self.question(form, item, shows[item.group].shown(item), _new_id(item, ids))
 
     def question(self, form: Form, item: Item, shots: Sequence[Item], name: str) -> Record:
         """Make the record of an item: its prompt, its choices, and in ``meta`` what its grading needs."""
@@ -114,7 +129,9 @@ class Benchmark(Task):
 
     def identity(self) -> dict[str, Any]:
         """Tell its results from another's: what the data holds counts, where it lies does not."""
-        return {**super().identity(), "profile": self.profile or next(iter(self.forms)), "data": self.digest()}
+        own = super().identity()
+        said = self.protocol()
+        return {**own, "profile": said["profile"], "data": said["data"], "pool": said["pool"]}
 
     def protocol(self) -> dict[str, Any]:
         """Say how it asks and judges, as plain JSON, field by field."""
@@ -130,35 +147,50 @@ class Benchmark(Task):
             "bos": "as the model's own tokenizer puts it",
             "limit": self.limit,
             "subjects": sorted(self.subjects),
-            "data": self.digest(),
+            "data": self.digest(TEST),
+            "pool": self.digest(TEST if self.shares_pool() else SHOTS) if self.form().shots else None,
         }
 
-    def digest(self) -> str:
-        """Digest the items that it may ask and show, so that two layouts of the same data are the same data."""
-        digest = hashlib.blake2b(digest_size=8)
-        for split in (TEST, SHOTS):
-            for item in self.items(split):
-                digest.update(item_id(item).encode())
-        return digest.hexdigest()
+    def digest(self, split: str) -> str:
+        """Digest the items of a split, so that two layouts of the same data are the same data."""
+        return digest_of(self.items(split))
 
     def published(self) -> str:
         """Say which published data it reads; empty where its digest is not known."""
-        return self.source.published.get(self.digest(), "")
+        return self.place().published.get(self.digest(TEST), "")
 
-    def _shots(self, form: Form, item: Item, pool: list[Item], draw: Random) -> list[Item]:
-        if form.shots == 0:
-            return []
-        if len(pool) - (item in pool) < form.shots:
+
+class _Shots:
+    """The solved examples that the items of a group are shown, drawn one item after another."""
+
+    def __init__(self, benchmark: Benchmark, form: Form, group: str) -> None:
+        self.form, self.seed = form, benchmark.seed
+        self.pool = benchmark.pool(group) if form.shots else []
+        self.draw = Random(self.seed)
+        # one more is drawn where the item itself may be among them
+        self.count = form.shots and form.shots + max(form.spare, int(benchmark.shares_pool()))
+        if len(self.pool) < self.count:
             raise DataError(
-                f"{self.name()} has {len(pool)} items to take {form.shots} shots from", hint="set fewer: shots = 0"
+                f"{benchmark.name()} has {len(self.pool)} items to take {form.shots} shots from",
+                hint="set fewer: shots = 0",
             )
-        # one more is drawn where the item itself may be among them: so does lm-eval, whose draws these are
-        spare = int(SHOTS not in self.source.splits)
-        if form.pick == "first":
-            drawn: Sequence[Item] = pool
+
+    def shown(self, item: Item) -> list[Item]:
+        if not self.count:
+            return []
+        if self.form.pick == "first":
+            drawn = self.pool[: self.count]
         else:
-            drawn = (draw if form.pick == "each" else Random(self.seed)).sample(pool, form.shots + spare)
-        return [other for other in drawn if other != item][: form.shots]
+            drawn = (self.draw if self.form.pick == "each" else Random(self.seed)).sample(self.pool, self.count)
+        return [other for other in drawn if other is not item][: self.form.shots]
+
+
+def digest_of(items: Iterable[Item]) -> str:
+    """Digest items by their content, in order."""
+    digest = hashlib.blake2b(digest_size=8)
+    for item in items:
+        digest.update(item_id(item).encode())
+    return digest.hexdigest()
 
 
 def item_id(item: Item) -> str:
@@ -189,6 +221,6 @@ def _load(part: type[Benchmark], reading: str, split: str, stamps: tuple[tuple[s
         except (KeyError, ValueError, IndexError, TypeError, AttributeError) as bad:
             raise DataError(
                 f"{path} is not in the layout of {part.name()}: {type(bad).__name__} {bad}",
-                hint=f"its layout is that of {part.source.home}",
+                hint=f"its layout is that of {benchmark.place().home}",
             ) from None
     return found

@@ -52,7 +52,9 @@ class Source:
         folder = data or os.environ.get(DATA, "")
         places = [Path(folder) / self.folder, Path(folder)] if folder else []
         for place in places:
-            if found := _matching(place, patterns):
+            # a folder with all benchmarks in it has files of others: only names that say whose they are count there
+            sure = [name for name in patterns if data or place != places[-1] or not name.startswith("*")]
+            if found := _matching(place, sure):
                 return found
         if self.hub and not folder and (found := _matching(_from_hub(self.hub, patterns), patterns)):
             return found

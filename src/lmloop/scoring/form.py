@@ -5,8 +5,8 @@ what a score is called, and can be compared field by field.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from string import ascii_uppercase
 from typing import Any, Literal, TypeAlias
 
@@ -16,7 +16,9 @@ from lmloop.core.record import Turn
 By: TypeAlias = Literal["likelihood", "writing"]
 Chat: TypeAlias = bool | Literal["turns"]
 
-PLACE = re.compile(r"\{(\w+)\}")
+PLACE = re.compile(r"\{(\w+)(?:\|(\w+))?\}")
+FILTERS: Mapping[str, Callable[[str], str]] = {"strip": str.strip, "lower": str.lower, "capitalize": str.capitalize}
+"""What a template may do to a field: ``{question|strip}``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,22 @@ class Form:
     max_tokens: int = 32
     extract: str = ""
     metric: str = "acc"
+    lead: str = ""
+    asked: str = ""
+    spare: int = 0
+    system: bool = False
 
 
 def fill(template: str, fields: Mapping[str, Any]) -> str:
     """Put fields into a template; braces that name no field stay as they are."""
-    return PLACE.sub(lambda found: str(fields.get(found[1], found[0])), template)
+
+    def filled(found: re.Match[str]) -> str:
+        if found[1] not in fields:
+            return found[0]
+        change = FILTERS.get(found[2], str)
+        return change(str(fields[found[1]]))
+
+    return PLACE.sub(filled, template)
 
 
 def put(form: Form, item: Item, shot: bool = False) -> str:
@@ -76,29 +89,41 @@ def put(form: Form, item: Item, shot: bool = False) -> str:
 
 
 def answers(form: Form, item: Item) -> tuple[str, ...]:
-    """Write each choice as the answer; of an item without choices its target."""
-    if not item.choices:
-        return (fill(form.answer, {**item.fields, "target": item.target}),)
-    named = zip(form.letters, item.choices, strict=False)
-    return tuple(fill(form.answer, {**item.fields, "letter": letter, "choice": choice}) for letter, choice in named)
+    """Write each choice as what follows the prompt; of an item without choices its target."""
+    return _written(form.asked or form.answer, form, item)
 
 
 def right(form: Form, item: Item) -> str:
     """Write the right answer, as a shot shows it."""
-    return answers(form, item)[item.answer or 0]
+    if "{letter}" not in form.answer and "{choice}" not in form.answer:
+        return fill(form.answer, {"target": item.target, **item.fields})
+    return _written(form.answer, form, item)[item.answer or 0]
+
+
+def _written(template: str, form: Form, item: Item) -> tuple[str, ...]:
+    if not item.choices:
+        return (fill(template, {**item.fields, "target": item.target}),)
+    named = zip(form.letters, item.choices, strict=False)
+    return tuple(
+        fill(template, {"target": item.target, **item.fields, "letter": letter, "choice": choice})
+        for letter, choice in named
+    )
 
 
 def prompt(form: Form, item: Item, shots: Sequence[Item], chat: Chat = False) -> Prompt:
     """Write what a model reads before it answers: raw text; one user's turn; or each shot as a pair of turns."""
     header = fill(form.header, _fields(form, item))
+    if chat and form.system and header:
+        return (Turn("system", header), *prompt(replace(form, header=""), item, shots, chat))
     if chat == "turns":
         turns = []
         for shot in shots:
             turns += [Turn("user", put(form, shot, shot=True)), Turn("assistant", right(form, shot).strip())]
         turns.append(Turn("user", put(form, item)))
         return (Turn("user", header + turns[0].text), *turns[1:])
-    shown = "".join(put(form, shot, shot=True) + right(form, shot) + form.after for shot in shots)
-    return (Turn("user" if chat else TEXT, header + shown + put(form, item)),)
+    shown = "".join(put(form, shot, shot=True) + right(form, shot) + fill(form.after, shot.fields) for shot in shots)
+    lead = form.lead if form.by == "likelihood" else ""
+    return (Turn("user" if chat else TEXT, header + shown + put(form, item) + lead),)
 
 
 def _fields(form: Form, item: Item) -> dict[str, Any]:
