@@ -53,7 +53,7 @@ class Written(Benchmark):
         return Sampling(form.max_tokens, self.temperature, stop=form.stop, seed=self.seed + number)
 
     @abstractmethod
-    def judge(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
+    def mark(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
         """Judge one reply, without its thinking: the values, what was extracted of it (None: nothing), and why."""
 
     def missed(self) -> Mapping[str, float]:
@@ -64,7 +64,7 @@ class Written(Benchmark):
         """Judge all replies to an item; one that never came has no value, one cut off while thinking has 0."""
         if lost := next((reply.error for reply in said if reply.error), ""):
             return self.graded(record, {}, None, lost)
-        judged = [self._judge(record, reply) for reply in said]
+        judged = [self._mark(record, reply) for reply in said]
         names = dict.fromkeys(name for values, _, _ in judged for name in values)
         values = {name: _mean([values[name] for values, _, _ in judged if name in values]) for name in names}
         extracted = [found for _, found, _ in judged]
@@ -76,9 +76,9 @@ class Written(Benchmark):
         group, cluster = str(record.meta.get("subject", "")), str(record.meta.get("cluster", ""))
         return Grade(record.id, values, why, extracted, extracted is None, group, cluster)
 
-    def _judge(self, record: Record, reply: Reply) -> tuple[Mapping[str, float], str | None, str]:
+    def _mark(self, record: Record, reply: Reply) -> tuple[Mapping[str, float], str | None, str]:
         said = after_thinking(reply.text)
-        return (self.missed(), None, CUT_OFF) if said is None else self.judge(record, said)
+        return (self.missed(), None, CUT_OFF) if said is None else self.mark(record, said)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -89,7 +89,7 @@ class Gsm8k(Written):
             return [Item({"question": question}, target=target) for question, target in read_json(COT)]
         return super().pool(group)
 
-    def judge(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
+    def mark(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
         """Look for the number where it was asked for, and anywhere."""
         wanted = str(record.meta["number"])
         strict, flexible, plain = FINDERS[self.form().extract](reply), last_number(reply), plain_number(reply)

@@ -71,10 +71,6 @@ class Humaneval(Written):
             more = {"test": row["test"], "entry_point": row["entry_point"], "start": row["prompt"]}
             yield Item({"prompt": row["prompt"]}, target=row["canonical_solution"], more=more)
 
-    def reading(self) -> dict[str, Any]:
-        """Reading alone runs nothing."""
-        return {"run_code": self.run_code}
-
     def grade(self, record: Record, said: Sequence[Reply]) -> Grade:
         """Run the replies to one item."""
         return self.grades([(record, said)])[0]
@@ -97,7 +93,7 @@ class Humaneval(Written):
         body = start + said if fenced is None else fenced if f"def {name}" in fenced else start + fenced
         return f"{body}\n{record.meta['test']}\ncheck({name})\n"
 
-    def judge(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
+    def mark(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
         """Judge one reply alone."""
         grade = self.grade(record, [Reply(reply)])
         return grade.values, grade.extracted, grade.why

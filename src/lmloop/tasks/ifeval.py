@@ -52,7 +52,7 @@ class Ifeval(Written):
             settings = [{name: value for name, value in given.items() if value is not None} for given in row["kwargs"]]
             yield Item({"prompt": row["prompt"]}, more={"kinds": kinds, "settings": settings})
 
-    def judge(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
+    def mark(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
         """Verify each instruction, strictly and loosely."""
         kinds = record.meta["kinds"]
         found = followed(kinds, record.meta["settings"], reply)

@@ -77,7 +77,7 @@ class Longbench(Written):
         stop = ("\n",) if name == "samsum" else ()
         return Sampling(most, self.temperature, stop=stop, seed=self.seed + number)
 
-    def judge(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
+    def mark(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
         """Score a reply by the metric of its data set."""
         name = str(record.meta["dataset"])
         value = score(name, reply, record.meta["answers"], record.meta["classes"])

@@ -94,7 +94,7 @@ class LongbenchV2(Written):
             for number, reply in enumerate(said)
         ]
 
-    def judge(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
+    def mark(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
         """Look for the answer that is named in the form that was asked for."""
         found = ANSWER.search(reply.replace("*", ""))
         letter = (found[1] or found[2]) if found else None
