@@ -29,13 +29,21 @@ def open_model(folder: Path) -> Model:
         DataError: the folder holds no weights.
         PartError: the back-end cannot be found.
     """
+    return cast(Model, build("models", model_spec(folder)))
+
+
+def model_spec(folder: Path) -> dict[str, Any]:
+    """Read what a recipe would say of the model whose weights lie in a folder.
+
+    Raises:
+        DataError: the folder holds no weights.
+    """
     try:
-        spec = dict(json.loads((folder / MODEL).read_text(encoding="utf-8")), folder=str(folder))
+        return dict(json.loads((folder / MODEL).read_text(encoding="utf-8")), folder=str(folder))
     except (OSError, ValueError, TypeError) as bad:
         raise DataError(
             f"{folder} holds no weights: {bad}", hint="name the folder of a step that makes weights"
         ) from None
-    return cast(Model, build("models", spec))
 
 
 def model(spec: "str | Mapping[str, Any] | Part") -> Model:

@@ -1,0 +1,92 @@
+"""Evaluate: bring tasks to models, and keep every question with its prompt, replies and verdict."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import BeforeValidator, Field, PositiveInt
+
+from lmloop.core import items
+from lmloop.core.asking import check_powers
+from lmloop.core.model import Model
+from lmloop.core.replies import FILE as REPLIES
+from lmloop.core.replies import fingerprint, kept_replies
+from lmloop.core.scores import Asked, Scores, Tested
+from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.core.task import AnyTask
+from lmloop.core.weights import AnyModel
+from lmloop.report import blocks
+from lmloop.stages.evaluate.counting import Counter
+from lmloop.stages.evaluate.labels import model_names, named_models, task_names
+from lmloop.stages.evaluate.questions import count
+from lmloop.stages.evaluate.seeing import show
+from lmloop.stages.evaluate.sitting import Sitting, opened
+
+
+class Evaluate(Step):
+    """Ask models all questions of ``tasks``, grade the replies, and say of each score how sure it is.
+
+    Asked are the weights that are read and ``models`` by name (``toy``, ``transformers:PATH``, ``openai:MODEL@URL``),
+    or in a table under names of your own. All tasks go to a model in one load, ``batch`` questions at a time.
+    Replies are kept beside the runs by their content: what was asked once is not asked again. Where more than
+    ``max_errors`` of a model's questions get no reply at all, the step stops; what was answered is kept.
+
+    ``items.parquet`` has every question with prompt, replies, verdict and reason; ``scores.json`` each metric's mean
+    over each group with its standard error and interval, and the shares of replies without an answer and of those
+    that were cut.
+    """
+
+    version: ClassVar[int] = 2
+    takes: ClassVar[tuple[Kind, ...]] = ("weights",)
+    makes: ClassVar[Kind] = "scores"
+    needs_input: ClassVar[bool] = False
+
+    tasks: list[AnyTask] = Field(min_length=1)
+    models: Annotated[dict[str, AnyModel], BeforeValidator(named_models)] = {}
+    batch: PositiveInt = 4096
+    max_errors: float = Field(0.01, ge=0, le=1)
+
+    @classmethod
+    def example(cls) -> "Evaluate":
+        """Give one with the toy model and the toy task."""
+        return cls.model_validate({"tasks": ["spelling"], "models": ["toy"]})
+
+    def outside(self, base: Path, digest: Callable[[Path], str]) -> Any:
+        """Tell models apart by what they hold: another in the same place is another."""
+        return {name: fingerprint(cast(Model, model)) for name, model in self.models.items()} or None
+
+    def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
+        """Ask every model everything, and write the item log and the scores."""
+        names = task_names(self.tasks)
+        models = model_names(inputs, self.models)
+        for _, model, _ in models:
+            for task in self.tasks:
+                check_powers(task, opened(model))
+        asked = [(name, task, count(task)) for name, task in names.items()]
+        counted, tested, metrics = Counter(asked), list[Tested](), dict[str, float | int | str]()
+        with kept_replies(out.parent / REPLIES) as kept, items.writer(out / items.FILE) as log:
+            for name, model, folder in models:
+                sitting = Sitting(name, opened(model), asked, kept)
+                for rows in sitting.hold(self.batch, self.max_errors, context.progress):
+                    counted.take(rows, log.count)
+                    log.write(rows)
+                tested.append(sitting.told(folder))
+                metrics |= {f"{name}/seconds": round(sitting.seconds, 3), f"{name}/tokens": tested[-1].tokens}
+        scores = Scores(tuple(tested), _asked(asked), *counted.found())
+        scores.write(out)
+        blocks.write(out / BLOCKS, show(scores))
+        return {"items": log.count, **_chief(scores), **metrics}
+
+
+def _asked(asked: Any) -> tuple[Asked, ...]:
+    return tuple(found.asked(name, task) for name, task, found in asked)
+
+
+def _chief(scores: Scores) -> Mapping[str, float]:
+    """Give each model's chief metric on each task."""
+    chief = {task.name: task.metrics[0]["name"] for task in scores.tasks}
+    return {
+        f"{score.model}/{score.task}": round(score.mean, 6)
+        for score in scores.scores
+        if not score.group and not score.macro and score.metric == chief[score.task]
+    }
