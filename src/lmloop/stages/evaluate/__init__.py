@@ -13,13 +13,14 @@ from lmloop.core.replies import FILE as REPLIES
 from lmloop.core.replies import fingerprint, kept_replies
 from lmloop.core.scores import Asked, Scores, Tested
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.core.task import Remark
 from lmloop.core.weights import AnyModel
 from lmloop.report import blocks
 from lmloop.scoring.suite import Tasks
 from lmloop.stages.evaluate.counting import Counter
 from lmloop.stages.evaluate.labels import model_names, named_models, task_names
 from lmloop.stages.evaluate.questions import count
-from lmloop.stages.evaluate.seeing import show
+from lmloop.stages.evaluate.seeing import remarked, show
 from lmloop.stages.evaluate.sitting import Sitting, opened
 
 
@@ -66,6 +67,7 @@ class Evaluate(Step):
                 check_powers(task, opened(model))
         asked = [(name, task, count(task)) for name, task in names.items()]
         counted, tested, metrics = Counter(asked), list[Tested](), dict[str, float | int | str]()
+        remarks: list[tuple[str, str, Remark]] = []
         with kept_replies(out.parent / REPLIES) as kept, items.writer(out / items.FILE) as log:
             for name, model, folder in models:
                 sitting = Sitting(name, opened(model), asked, kept)
@@ -73,10 +75,11 @@ class Evaluate(Step):
                     counted.take(rows, log.count)
                     log.write(rows)
                 tested.append(sitting.told(folder))
+                remarks += [(name, task, remark) for task, remark in sitting.remarks()]
                 metrics |= {f"{name}/seconds": round(sitting.seconds, 3), f"{name}/tokens": tested[-1].tokens}
         scores = Scores(tuple(tested), _asked(asked), *counted.found())
         scores.write(out)
-        blocks.write(out / BLOCKS, show(scores))
+        blocks.write(out / BLOCKS, [*remarked(remarks), *show(scores)])
         return {"items": log.count, **_chief(scores), **metrics}
 
 
