@@ -49,7 +49,7 @@ class FeedForwardRider(Rider):
         weighed = self.router(x_ND, frame, place)
         opened = self._opened(seat, x_ND)
         act = activation(seat)
-        if opened[0] is not None and weighed.chosen_NK is not None and (act is None or isinstance(act, nn.SiLU)):
+        if opened[0] is not None and weighed.chosen_NK is not None and is_silu(act):
             H_NF, low_NQ = self._sorted(opened, x_ND, weighed)
         else:
             H_NF, low_NQ = self._every(opened, x_ND, weighed, act)
@@ -126,6 +126,11 @@ class FeedForwardRider(Rider):
             low_NQ = low_NQ + F.linear(read, _flat(self.A_down, h)) * mine_NQ * weight_N1
             H_NF = H_NF + h * weight_N1
         return H_NF, low_NQ
+
+
+def is_silu(act: nn.Module | None) -> bool:
+    """Say whether an activation is SiLU; transformers has a class of its own for it."""
+    return act is None or type(act).__name__ in ("SiLU", "SiLUActivation")
 
 
 def plain(block: nn.Module, name: str, x: Tensor) -> Tensor:
