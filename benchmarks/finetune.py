@@ -126,6 +126,7 @@ def _contenders(base: Any, tokens: torch.Tensor, options: argparse.Namespace) ->
         "LoRAMoE E8 r8": ours(ffn, 1.10, use="loramoe", balance=0.01, **mixture),
         "PESC E8 k2": ours(ffn, 1.0, use="pesc", width=8, top_k=2, targets=[], experts=8, **drop),
         "MoV E8": ours(ffn, 1.05, use="mov", experts=8),
+        "MoLA ffn E8 k2 r8": ours(ffn, None, use="mola", targets=["ffn"], **{**mixture, "experts": "8"}),
         "MoLA 2468 k2 all r8": ours(every, 1.10, use="mola", rank=8, alpha=16, **drop),
         "MoLoRA E8 all r8": ours(every, 1.15, use="molora", **mixture),
         "MOELoRA E8 all r16": ours(every, 1.05, use="moelora", experts=8, rank=16, **drop),
