@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import torch
 
+from lmloop.core.method import Method
 from lmloop.core.part import build
 from lmloop.nn.adapters.attach import attach
 
@@ -144,7 +145,7 @@ def _contenders(base: Any, tokens: torch.Tensor, options: argparse.Namespace) ->
 
 
 def _ours(model: Any, tokens: torch.Tensor, beside: str, wanted: float | None, spec: dict[str, Any]) -> Contender:
-    adapted = attach(model.train(), build("methods", spec))
+    adapted = attach(model.train(), cast(Method, build("methods", spec)))
     tasks, mask = torch.arange(len(tokens)) % 2, torch.ones_like(tokens, dtype=torch.bool)
 
     def forward() -> Any:
