@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,6 +49,7 @@ def carry_out(wanted: Wanted) -> None:
         StepError: the client was the bottleneck.
         Interrupted: it was stopped; what had been measured was printed.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was measured is told, as after Ctrl-C
     told = progress.Silent() if wanted.limits.quiet else progress.default()
     recipe, begun = _next(wanted)
     context = Context(recipe.seed, wanted.limits.workers or cores(), wanted.limits.memory, "local", recipe.folder, told)

@@ -170,8 +170,13 @@ class Summary:
     @property
     def failed(self) -> float:
         """The share of requests that were not answered as they should have been, by no wish of the test."""
-        wanted = sum(self.endings.get(name, 0) for name in ("ok", "cancelled"))
+        wanted = sum(self.endings.get(name, 0) for name in ("ok", "cancelled", "unfinished"))
         return 1 - wanted / self.total if self.total else 1.0
+
+    @property
+    def unfinished(self) -> float:
+        """The share of requests that were still open when the test was over."""
+        return self.endings.get("unfinished", 0) / self.total if self.total else 0.0
 
 
 def summarize(found: Requests, window: tuple[float, float], limits: Sequence[Limit]) -> Summary:
@@ -207,7 +212,7 @@ def summarize(found: Requests, window: tuple[float, float], limits: Sequence[Lim
         kept_up=_kept_up(found, inside),
         missed=tuple(str(limit) for limit in limits if not _kept(limit, found, times, fine)),
         by_usage=float(found.by_usage[fine].mean()) if fine.any() else 0.0,
-        tokens_a_part=float(found.tokens[fine].sum() / max(found.parts[fine].sum(), 1)),
+        tokens_a_part=float(found.tokens[fine].sum() / parts) if (parts := found.parts[fine].sum()) else np.nan,
     )
 
 

@@ -1,6 +1,7 @@
 """What an exchange holds once it is parsed: the moments of the tokens, how many there were, and how it ended."""
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,7 +109,11 @@ class Reply:
         told = _parsed(event)
         if told is None:
             self.error = self.error or f"an event is no JSON: {event[:80]!r}"
-            return
+        else:
+            self._part(stamp, told)
+
+    def _part(self, stamp: int, told: Mapping[str, Any]) -> None:
+        """Take one part of a stream."""
         self._told(told)
         choices = told.get("choices")
         if isinstance(choices, list) and choices and isinstance(choices[0], dict):
@@ -138,15 +143,61 @@ class Reply:
     def _told(self, told: Mapping[str, Any]) -> None:
         if isinstance(usage := told.get("usage"), dict):
             self.usage = usage
-        if error := told.get("error") or (told.get("message") if told.get("object") == "error" else None):
+        if "choices" in told and "error" not in told:
+            return
+        error = told.get("error") or told.get("detail")
+        if told.get("object") == "error":
+            error = error or told.get("message")
+        if error:
             message = error.get("message", error) if isinstance(error, dict) else error
             self.error = str(message)[:MOST_TOLD]
-        elif "detail" in told and "choices" not in told:
-            self.error = str(told["detail"])[:MOST_TOLD]
+
+    def _plain(self, exchange: Exchange) -> bool:
+        """Read a whole stream at once, if it is as most are: a line of JSON an event, nothing missing. Else do nothing.
+
+        It finds the same as reading it bit by bit, in less than half the time.
+        """
+        framing, marks = self._framing, array("q")
+        for _, data in exchange.reads():
+            framing.feed(data)
+            marks.append(len(framing.body))
+        body = bytes(framing.body)
+        *events, rest = body.split(b"\n\n")
+        if rest or b"\r" in body or "event-stream" not in self.kind:
+            return False
+        datas, stamps, end = [], [], 0
+        for event in events:
+            end += len(event) + 2
+            if not event.startswith(b"data: ") or b"\n" in event:
+                return False
+            datas.append(event[6:])
+            stamps.append(exchange.stamps[bisect_left(marks, end)])
+        if done := bool(datas) and datas[-1] == b"[DONE]":
+            del datas[-1]
+        rows = _parsed(b'{"rows":[' + b",".join(datas) + b"]}")
+        if rows is None or len(rows["rows"]) != len(datas) or not all(isinstance(row, dict) for row in rows["rows"]):
+            return False
+        self._events, self.done = Events(), done
+        for stamp, row in zip(stamps, rows["rows"], strict=False):
+            self._part(stamp, row)
+        framing.take()
+        return True
+
+    @classmethod
+    def plain(cls, exchange: Exchange) -> "Reply | None":
+        """Read a whole exchange that is as most are; None where it must be read bit by bit."""
+        reply = cls()
+        try:
+            return reply if reply._plain(exchange) else None
+        except FramingError:
+            return None
 
 
 def read_reply(exchange: Exchange) -> Reply:
     """Parse what was read of an exchange."""
+    if plain := Reply.plain(exchange):
+        plain.close(exchange.ended)
+        return plain
     reply = Reply()
     try:
         for stamp, data in exchange.reads():

@@ -1,9 +1,11 @@
 """Raw logs into one table, a row a request: after the test, and in little memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -59,14 +61,16 @@ def join(parts: Iterable[Path], out: Path) -> int:
 
 
 def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
-    held: list[dict[str, Any]] = []
-    for row in rows:
-        held.append(row)
-        if len(held) == BATCH:
-            yield pa.RecordBatch.from_pylist(held, SCHEMA)
-            held = []
-    if held:
-        yield pa.RecordBatch.from_pylist(held, SCHEMA)
+    while held := list(islice(rows, BATCH)):
+        yield pa.RecordBatch.from_arrays([_column(field, held) for field in SCHEMA], schema=SCHEMA)
+
+
+def _column(field: pa.Field, rows: Sequence[dict[str, Any]]) -> pa.Array:
+    values = [row[field.name] for row in rows]
+    if not pa.types.is_list(field.type):
+        return pa.array(values, field.type)
+    edges = np.cumsum([0, *map(len, values)], dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(edges), pa.array(np.concatenate(values)))
 
 
 def _row(exchange: Exchange, run: int, start: int) -> dict[str, Any]:
@@ -83,8 +87,8 @@ def _row(exchange: Exchange, run: int, start: int) -> dict[str, Any]:
         "begun": exchange.begun,
         "sent": exchange.sent,
         "ended": exchange.ended,
-        "stamps": reply.stamps.tolist(),
-        "written": [moment - start for moment in reply.written],
+        "stamps": np.frombuffer(reply.stamps, np.int64),
+        "written": np.frombuffer(reply.written, np.int64) - start,
         "asked": reply.asked - start if reply.asked else None,
         "status": reply.status,
         "ending": how,

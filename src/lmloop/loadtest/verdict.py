@@ -16,15 +16,17 @@ MORE: Final = "more --workers, cores of its own, or a machine of its own for the
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How the client itself did: busy share of the busiest process, lateness of its beat, its late start, its deaths.
+    """How the client itself did: busy share of its busiest process, lateness of its beat, its late start, its deaths.
 
-    ``cores`` has, for each process, the moments and the busy share of each half second.
+    ``cpu`` is the CPU time in seconds of all processes together. ``cores`` has, for each process, the moments and the
+    busy share of each half second.
     """
 
     busy: float = 0.0
     late: float = 0.0
     started_late: float = 0.0
     died: tuple[str, ...] = ()
+    cpu: float = 0.0
     cores: Mapping[int, tuple[tuple[float, ...], tuple[float, ...]]] | None = None
 
 
@@ -39,6 +41,7 @@ class Reason:
 def client(ticks: Sequence[Sequence[Mapping[str, Any]]], window: tuple[float, float], late: int) -> Client:
     """Gather what the processes told of themselves, a list each, while the test was in its window."""
     busy, beats, cores = 0.0, list[int](), {}
+    cpu = sum(row["cpu"] for rows in ticks for row in rows[1:])
     for number, rows in enumerate(ticks):
         # the first tick is that of the start, and a tick tells of the half second before it
         inside = [row for row in rows[1:] if row["t"] > window[0] and row["t"] - row["seconds"] < window[1]]
@@ -48,7 +51,7 @@ def client(ticks: Sequence[Sequence[Mapping[str, Any]]], window: tuple[float, fl
         shares = tuple(round(row["cpu"] / max(row["seconds"], 1e-9), 3) for row in rows[1:])
         cores[number] = (tuple(row["t"] for row in rows[1:]), shares)
     lateness = float(np.percentile(beats, 99)) / SECOND if beats else 0.0
-    return Client(busy, lateness, late / SECOND, cores=cores)
+    return Client(busy, lateness, late / SECOND, cpu=cpu, cores=cores)
 
 
 def judge(summary: Summary, found: Client) -> tuple[Reason, ...]:

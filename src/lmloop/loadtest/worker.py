@@ -141,10 +141,21 @@ def serve() -> None:
     run(Process(job).play())
 
 
+def ask_precedence() -> None:
+    """Ask the system to run this process as soon as something is there for it, not when others have had their turn.
+
+    On a busy Linux machine that is the difference between hundredths of a millisecond and several.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except (OSError, AttributeError):
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, 0, -10)
+
+
 def run(playing: Any) -> None:
-    """Run on uvloop where it is installed, else on asyncio's loop; before other processes, where that is allowed."""
-    with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    """Run on uvloop where it is installed, else on asyncio's loop; ahead of other processes, where that is allowed."""
+    ask_precedence()
     try:
         import uvloop
     except ModuleNotFoundError:

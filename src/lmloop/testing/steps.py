@@ -22,7 +22,8 @@ def check_step(step: Step, inputs: Sequence[Artifact] | None = None) -> None:
 
     It must be documented and made again from its own settings; say what it takes and makes; report plain
     numbers; and fill its folder with the same bytes each time and with any number of workers, but for the files that
-    it says hold measurements. A step that reads anything but records and a tokenizer is only carried out when ``inputs`` are given.
+    it says hold measurements. A step that reads anything but records and a tokenizer is only carried out when
+    ``inputs`` are given.
     """
     check_part(step, "stages")
     name, kinds = step.name(), get_args(Kind)

@@ -94,7 +94,7 @@ class Player:
             workers=self.reckoner.context.workers,
             users=load.users,
             think=load.think,
-            ramp=load.ramp_up,
+            ramp=0.002 * load.users if load.ramp_up is None else load.ramp_up,
             until=length if closed else None,
             last=None if length is None else length + load.grace,
             timeout=request.timeout,

@@ -35,7 +35,7 @@ def show(found: Finding, limits: Sequence[Limit]) -> list[blocks.Block]:
     if found.calibration is not None:
         shown.append(_calibration(found))
     shown += [times(main), *_charts(requests, main, limits), endings(main)]
-    if main.server is not None and main.server.count:
+    if main.server is not None and main.server.count and main.summary.spreads["ttft"].count:
         shown.append(_reconcile(main))
     return shown
 
@@ -252,13 +252,11 @@ def _reconcile(main: Test) -> blocks.Table:
 
 def _counting(main: Test) -> str:
     usage = main.summary.by_usage
-    many = main.summary.tokens_a_part
+    many = f"; {main.summary.tokens_a_part:.3g} tokens a part" if np.isfinite(main.summary.tokens_a_part) else ""
     told = "counted by the server (usage)" if usage > 0.999 else "one token a part"
     if 0.001 < usage <= 0.999:
         told = f"{share(usage, 1)} counted by the server, else one a part"
-    return (
-        f"tokens {told}; {many:.3g} tokens a part" if usage > 0.001 else f"tokens: {told}, as the server sends no usage"
-    )
+    return f"tokens {told}{many}" if usage > 0.001 else f"tokens: {told}, as the server sends no usage"
 
 
 def _figure(name: str, spread: Spread) -> blocks.Figure:

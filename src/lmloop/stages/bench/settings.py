@@ -49,7 +49,7 @@ class LoadTable(_Table):
     Open loop: ``rate`` sessions a second arrive whether or not those before were answered: ``10``, a ramp ``1..20``, or
     steps ``2,4,8``; their gaps follow ``arrivals``, and ``burstiness`` is the shape of gamma (1 is Poisson). Closed
     loop: ``users`` work at a time, each begins its next session ``think`` seconds after the last; they start within
-    ``ramp_up`` seconds.
+    ``ramp_up`` seconds, by default 2 ms a user.
 
     It goes on for ``duration`` seconds or ``requests`` sessions. Requests of the first ``warm_up`` and the last
     ``cool_down`` seconds are sent, but do not count. After the end, replies are waited for ``grace`` seconds. A trace
@@ -61,7 +61,7 @@ class LoadTable(_Table):
     burstiness: float = Field(default=1.0, gt=0)
     users: int = Field(default=0, ge=0)
     think: Seconds = 0.0
-    ramp_up: Seconds = 0.0
+    ramp_up: Seconds | None = None
     duration: Seconds | None = Field(default=None, gt=0)
     requests: int | None = Field(default=None, ge=1)
     warm_up: Seconds = 0.0

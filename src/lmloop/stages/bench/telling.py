@@ -16,7 +16,10 @@ FACTS = "load.json"
 
 def metrics(found: Finding) -> Metrics:
     """Give the main numbers."""
-    told: dict[str, float | int | str] = {"valid": "yes" if found.valid else "no", "partial": found.partial or "no"}
+    told: dict[str, float | int | str] = {
+        "valid": "yes" if found.valid else "no",
+        "partial": "yes" if found.partial else "no",
+    }
     if found.main is not None:
         summary = found.main.summary
         told |= {"requests": summary.total, "failed": _plain(summary.failed), "tokens_a_second": _plain(summary.tokens)}
@@ -72,7 +75,11 @@ def _test(test: Test) -> dict[str, Any]:
         "tokens_from_usage": _plain(summary.by_usage),
         "tokens_a_part": _plain(summary.tokens_a_part),
         "times": {name: _spread(spread) for name, spread in summary.spreads.items()},
-        "client": {"busy": _plain(test.client.busy), "late_p99": _plain(test.client.late)},
+        "client": {
+            "busy": _plain(test.client.busy),
+            "cpu": _plain(test.client.cpu),
+            "late_p99": _plain(test.client.late),
+        },
     }
     if test.server is not None:
         told["server_ttft"] = {"count": test.server.count, "mean": _plain(test.server.mean)}

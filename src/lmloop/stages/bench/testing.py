@@ -140,7 +140,7 @@ class Testing:
 
     def _holds(self, test: Test) -> bool:
         summary = test.summary
-        kept = not summary.missed and summary.failed <= MOST_FAILED and not test.reasons
+        kept = not summary.missed and summary.failed + summary.unfinished <= MOST_FAILED and not test.reasons
         return kept and (bool(self._limits) or summary.kept_up >= LEAST_DONE)
 
     def _finding(self, about: dict[str, str], partial: str = "", edge: tuple[float, float] | None = None) -> Finding:
