@@ -86,9 +86,8 @@ def main(evalscope: str | None) -> None:
             f"EvalScope   {1e6 * peer:5.1f} us a chunk, {1 / peer:7,.0f} chunks a core-second; TTFT {ttft:.1f} ms of 50"
         )
         ratios = [theirs_[0] / mine_[0] for mine_, theirs_ in zip(mine, other, strict=True)]
-        print(
-            f"ratio       {peer / middle:.2f} ({min(ratios):.2f} to {max(ratios):.2f}); {peer / alone:.1f} by load alone"
-        )
+        print(f"ratio       {peer / middle:.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        print(f"  of which  {peer / alone:.2f} by what the load itself costs here")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Exchange:
     """One request and what came back, in nanoseconds since the start of the test.
 
     ``intended`` is when it should have begun, ``begun`` when the client turned to it, ``sent`` when its bytes were
-    handed to the socket (0 if never), ``ended`` when the last byte was read or the wait given up. ``stamps`` and
+    handed to the socket (-1 if never), ``ended`` when the last byte was read or the wait given up. ``stamps`` and
     ``sizes`` have an entry for each read.
     """
 
@@ -34,7 +34,7 @@ class Exchange:
     worker: int
     intended: int
     begun: int = 0
-    sent: int = 0
+    sent: int = -1
     ended: int = 0
     outcome: str = "ok"
     reused: bool = False

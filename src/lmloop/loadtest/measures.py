@@ -122,7 +122,7 @@ def load(path: Path, run: int) -> Requests:
     sent = rows["sent"].to_numpy()
     return Requests(
         session=rows["session"].to_numpy(),
-        sent=np.where(sent > 0, sent / SECOND, np.nan),
+        sent=np.where(sent >= 0, sent / SECOND, np.nan),
         first=first,
         last=last,
         parts=parts,
