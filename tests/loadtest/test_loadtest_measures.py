@@ -71,7 +71,7 @@ def test_what_failed_is_counted_and_has_no_times(tmp_path: Path) -> None:
 
 def test_only_the_window_counts(tmp_path: Path) -> None:
     rows = [row(1000 * second, [100, 200], late=0) for second in range(10)]
-    found = summary(tmp_path, rows, begin=2.0, end=8.0)
+    found = summary(tmp_path, rows, window=(2.0, 8.0))
     assert found.total == 6
     assert found.offered == pytest.approx(1.0)
     assert found.requests == pytest.approx(1.0)

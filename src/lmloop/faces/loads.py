@@ -4,7 +4,8 @@ import csv
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,21 +50,31 @@ def carry_out(wanted: Wanted) -> None:
         StepError: the client was the bottleneck.
         Interrupted: it was stopped; what had been measured was printed.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was measured is told, as after Ctrl-C
     told = progress.Silent() if wanted.limits.quiet else progress.default()
     recipe, begun = _next(wanted)
     context = Context(recipe.seed, wanted.limits.workers or cores(), wanted.limits.memory, "local", recipe.folder, told)
-    if begun:
-        _run(recipe, wanted, context)
-        told.say("  what an earlier, killed measurement had found is kept; now it is measured anew\n")
-        recipe, _ = _next(wanted)
-    made = _run(recipe, wanted, context)
+    with _gently():
+        if begun:
+            _run(recipe, wanted, context)
+            told.say("  what an earlier, killed measurement had found is kept; now it is measured anew\n")
+            recipe, _ = _next(wanted)
+        made = _run(recipe, wanted, context)
     facts = json.loads((made[0].path / FACTS).read_bytes())
     _print(facts, made, wanted)
     if facts["partial"]:
         raise Interrupted(f"PARTIAL: {facts['partial']}", hint="run it again to measure anew")
     if not facts["valid"]:
         raise StepError(*_invalid(facts))
+
+
+@contextmanager
+def _gently() -> Iterator[None]:
+    """Take being told to end (SIGTERM) as Ctrl-C: what was measured is told."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def serve(port: int, sets: Sequence[str]) -> None:

@@ -62,8 +62,8 @@ class How:
     examples=(
         "lmloop bench --demo --duration 5s                        # no server yet? this one is built in",
         "lmloop bench http://localhost:8000 --rate 5 --duration 60s --warm-up 5s",
-        "lmloop bench http://localhost:8000 --users 32 --think 1s --prompts chats.jsonl",
-        "lmloop bench http://localhost:8000 --trace azure.csv --set load.speed=2",
+        "lmloop bench http://localhost:8000 --users 32 --think 1s --prompts rows.jsonl",
+        "lmloop bench http://localhost:8000 --trace trace.csv --set load.speed=2",
         "lmloop bench http://localhost:8000 --sweep --limit ttft=300ms --limit itl=50ms",
         "lmloop bench --calibrate                                 # how exact is this client, here?",
     ),

@@ -17,6 +17,9 @@ from lmloop.loadtest.target import Address, Form
 from lmloop.loadtest.verdict import Client, Reason, client, judge
 from lmloop.stages.bench.settings import LoadTable, RequestTable
 
+WORTH = 50 << 20
+"""Logs of so many bytes are parsed side by side; of less, that is done before a second process has started."""
+
 
 @dataclass(frozen=True, slots=True)
 class Test:
@@ -139,7 +142,8 @@ def gather(work: Path, run: int, context: Context) -> Path:
     tasks = [Parse(log, log.with_suffix(".parquet"), run, _start(crew.ticks(log))) for log in logs]
     done = folder / "done"
     done.mkdir(exist_ok=True)
-    with Pool(min(context.workers, len(tasks)), context.progress, context.memory) as pool:
+    workers = min(context.workers, len(tasks)) if sum(task.size for task in tasks) > WORTH else 1
+    with Pool(workers, context.progress, context.memory) as pool:
         pool.each("reading what came back", parse, tasks, done)
     table.join((task.out for task in tasks), out)
     return out
