@@ -22,7 +22,7 @@ from pathlib import Path
 from lmloop.loadtest.local import local_server
 from lmloop.loadtest.server import Delays
 
-ROUNDS = 1
+ROUNDS = 3
 USERS, TOKENS = 256, 256
 FEW, MANY = 256, 1024
 DELAYS = Delays(ttft=0.05, itl=0.008)
