@@ -149,9 +149,9 @@ def _row(test: Test) -> tuple[blocks.Cell, ...]:
 def _calibration(found: Finding) -> blocks.Table:
     assert found.calibration is not None
     told = {
-        "client": "the client's own error: what it stamped, against what the server did",
-        "server": "the server's lateness: what it did, against what it was set to",
-        "known": "both together: what was stamped, against what was set",
+        "client": "client: its own error",
+        "server": "server: its lateness",
+        "known": "both together",
     }
     rows = []
     for name, words in told.items():
@@ -159,7 +159,8 @@ def _calibration(found: Finding) -> blocks.Table:
             values = (round(1000 * value, 3) for value in (spread.median, spread.p99, spread.most))
             rows.append((words, measure.upper(), *values))
     columns = ("milliseconds, without sign", "of", "p50", "p99", "max")
-    return blocks.Table("How exact this client is", columns, tuple(rows))
+    note = "Client: what it stamped, against what the server did. Server: what it did, against what it was set to."
+    return blocks.Table("How exact this client is", columns, tuple(rows), note=note)
 
 
 def _charts(found: Requests, main: Test, limits: Sequence[Limit]) -> Iterator[blocks.Block]:
