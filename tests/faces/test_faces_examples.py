@@ -11,6 +11,9 @@ from verb_project import RECIPE, Call
 from lmloop.faces import recipes
 from lmloop.faces.cli import app
 from lmloop.faces.verb import SECTIONS, Verb
+from lmloop.loadtest import verdict
+from lmloop.loadtest.local import local_server
+from lmloop.loadtest.server import Delays
 from lmloop.models.lmloop import Lmloop
 
 VERBS = {name: app.get_command(click.Context(app), name) for name in app.list_commands(click.Context(app))}
@@ -26,7 +29,40 @@ def test_every_verb_is_a_verb() -> None:
         assert all(example.startswith(f"lmloop {name}") for example in verb.examples)
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+FAST = [
+    "--workers",
+    "1",
+    "--output",
+    "2",
+    "--set",
+    "server.ttft=10ms",
+    "--set",
+    "server.itl=2ms",
+    "--set",
+    "load.grace=20",
+]
+ONE = ["--set", "sweep.start=8", "--set", "sweep.most=8"]
+
+
+def loaded(words: list[str], url: str) -> list[str]:
+    """Make an example of a load test short, and point it at a server that is there."""
+    short = [url if word.startswith("http:") else word for word in words]
+    short += FAST if "--trace" in words else [*FAST, "--duration", "0.6s", "--rate", "20"]
+    if "--warm-up" in words:
+        short += ["--warm-up", "0.1s"]
+    return short + (ONE if {"--sweep", "--calibrate"} & {*words} else [])
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if example.startswith("lmloop bench")])
+def test_load_test_runs(fresh: Path, call: Call, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
+    # on a busy machine the client is late, and says so: here only that it runs is looked at
+    monkeypatch.setattr(verdict, "MOST_LATE", 60.0)
+    with local_server(Delays(0.01, 0.002)) as url:
+        result = call(*loaded(shlex.split(example, comments=True)[1:], url))
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if not example.startswith("lmloop bench")])
 def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
     # the shipped recipe by its name, but with our little input
     (project / "shipped").mkdir()

@@ -57,6 +57,9 @@ class Step(Part):
     logs: ClassVar[tuple[str, ...]] = ()
     """The kinds of events that a step which takes the log can read; any if none is named."""
 
+    measured: ClassVar[tuple[str, ...]] = ()
+    """Files of which no two runs have the same bytes, as they hold measurements of something outside."""
+
     @abstractmethod
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Read the inputs, fill the folder ``out``, and report numbers.
