@@ -72,7 +72,7 @@ def _scores(model: Artifact, passages: Sequence[Passage], longest: int) -> Itera
     while length <= longest:
         answers = [each.answer[:length] for each in passages]
         pairs = [(passages[row].prompt, answers[other]) for row, other in _choices(len(passages))]
-        logprobs = np.array([found.logprob for found in score(decoder, pairs, 32)]).reshape(-1, CHOICES)
+        logprobs = np.array([found.logprob for found in score(decoder, pairs)]).reshape(-1, CHOICES)
         said = [ids[:length] for ids in written]
         values = {
             "exact_match": fmean(float(a == b) for a, b in zip(said, answers, strict=True)),
