@@ -2,8 +2,9 @@ import pytest
 import torch
 from test_nn_huggingface import SHAPE, shaken
 
-from lmloop.nn.decode import Drawing, score, write
+from lmloop.nn.decode import score, write
 from lmloop.nn.decoder import seeded
+from lmloop.nn.inference.drawing import Drawing
 from lmloop.nn.masking import document_mask
 from lmloop.nn.objective import Objective
 from lmloop.nn.shape import from_depth

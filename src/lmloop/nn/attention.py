@@ -37,9 +37,7 @@ class Attention(nn.Module):
         self.q_norm = Norm(shape.head_width, shape.norm_epsilon) if shape.qk_norm else None
         self.k_norm = Norm(shape.head_width, shape.norm_epsilon) if shape.qk_norm else None
 
-    def forward(
-        self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, mix: Mix | None = None
-    ) -> Tensor:
+    def forward(self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, mix: Mix | None = None) -> Tensor:
         """Mix each place with those that it may look at; ``turns`` are cosine and sine, (B, 1, T, H)."""
         q_BNTH = self._heads(self.q_proj(x_BTD))
         k_BKTH = self._heads(self.k_proj(x_BTD))

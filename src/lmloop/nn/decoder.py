@@ -43,9 +43,7 @@ class Layer(nn.Module):
         self.input_layernorm = Norm(shape.width, shape.norm_epsilon)
         self.post_attention_layernorm = Norm(shape.width, shape.norm_epsilon)
 
-    def forward(
-        self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, mix: Mix | None = None
-    ) -> Tensor:
+    def forward(self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, mix: Mix | None = None) -> Tensor:
         """Pass all places through the layer."""
         x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), turns, mask, mix)
         changed: Tensor = x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
@@ -65,9 +63,7 @@ class Trunk(nn.Module):
         self.recompute = False
         self.register_buffer("frequencies_F", frequencies(shape), persistent=False)
 
-    def forward(
-        self, tokens_BT: Tensor, positions_BT: Tensor, mask: Mask = CAUSAL, mix: Mix | None = None
-    ) -> Tensor:
+    def forward(self, tokens_BT: Tensor, positions_BT: Tensor, mask: Mask = CAUSAL, mix: Mix | None = None) -> Tensor:
         """Turn tokens into vectors of width D; ``mix`` does the attention in the place of the layers."""
         x_BTD = self.embed_tokens(tokens_BT)
         if torch.is_autocast_enabled(x_BTD.device.type):  # the sums between layers in half the memory

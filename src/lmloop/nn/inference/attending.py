@@ -54,7 +54,8 @@ def look(q_BNTH: Tensor, k_BKSH: Tensor, v_BKSH: Tensor, how: How, mask_BTS: Ten
 def look_back(q_BNTH: Tensor, k_BKTH: Tensor, v_BKTH: Tensor, how: How) -> Found:
     """Let each place look at itself and those before it, of the same row."""
     length = q_BNTH.shape[2]
-    if how.softcap is not None or (how.window is not None and how.window < length) or length == 1:
+    near = how.window is not None and how.window < length
+    if near or how.softcap is not None or k_BKTH.shape[-1] != v_BKTH.shape[-1]:
         return look(q_BNTH, k_BKTH, v_BKTH, how, causal(length, how.window, q_BNTH.device)[None])
     groups = q_BNTH.shape[1] // k_BKTH.shape[1]
     if groups > 1:
@@ -82,9 +83,7 @@ def _look(q_BKTH: Tensor, k_BKSH: Tensor, v_BKSH: Tensor, how: How, mask_BTS: Te
     return _fused(q_BKTH, k_BKSH, v_BKSH, how.scale, mask_BTS, False)
 
 
-def _fused(
-    q_BNTH: Tensor, k_BNSH: Tensor, v_BNSH: Tensor, scale: float, mask_BTS: Tensor | None, back: bool
-) -> Found:
+def _fused(q_BNTH: Tensor, k_BNSH: Tensor, v_BNSH: Tensor, scale: float, mask_BTS: Tensor | None, back: bool) -> Found:
     """Use the device's kernel that never writes the scores down; it has as many key heads as query heads."""
     ops = torch.ops.aten
     if q_BNTH.device.type == "cuda":
@@ -97,9 +96,7 @@ def _fused(
         low = max(HIDDEN, torch.finfo(q_BNTH.dtype).min)
         bias = torch.zeros(mask_BTS.shape, dtype=q_BNTH.dtype).masked_fill_(~mask_BTS, low)[:, None]
     return Found(
-        *ops._scaled_dot_product_flash_attention_for_cpu(
-            q_BNTH, k_BNSH, v_BNSH, 0.0, back, attn_mask=bias, scale=scale
-        )
+        *ops._scaled_dot_product_flash_attention_for_cpu(q_BNTH, k_BNSH, v_BNSH, 0.0, back, attn_mask=bias, scale=scale)
     )
 
 

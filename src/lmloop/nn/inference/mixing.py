@@ -155,8 +155,7 @@ class Slots:
         """Give the room of a layer, (count, K, room, H) twice."""
         if layer not in self.layers:
             self.layers[layer] = tuple(  # type: ignore[assignment]
-                like.new_zeros(self.count, like.shape[1], self.room, like.shape[3])
-                for like in (like_BKTH, values_BKTH)
+                like.new_zeros(self.count, like.shape[1], self.room, like.shape[3]) for like in (like_BKTH, values_BKTH)
             )
         return self.layers[layer]
 
@@ -175,9 +174,10 @@ class Slots:
 
 @dataclass(slots=True)
 class Step:
-    """Write one token in each of the first T slots, whose rows have ``lengths_T`` places by now, with it at most ``longest``.
+    """Write one token in each of the first T slots.
 
-    ``shared`` lists paths, each with the rows that go on where it ends (None: all).
+    Their rows have ``lengths_T`` places by now; with the new one, at most ``longest``. ``shared`` lists paths, with
+    the rows that go on where each ends (None: all).
     """
 
     slots: Slots
@@ -195,15 +195,13 @@ class Step:
         keys[all_T, :, self.lengths_T] = k_1KTH[0].transpose(0, 1)
         values[all_T, :, self.lengths_T] = v_1KTH[0].transpose(0, 1)
         q_TN1H = q_1NTH[0].transpose(0, 1)[:, :, None]
-        own = look(q_TN1H, keys[:rows, :, :self.longest], values[:rows, :, :self.longest], how, self._visible(how))
+        own = look(q_TN1H, keys[:rows, :, : self.longest], values[:rows, :, : self.longest], how, self._visible(how))
         found = Found(own.mixed_BNTH.transpose(0, 2), own.weight_BNT.transpose(0, 2))
         for path, chosen_T in self.shared:
             found = self._with(found, path, chosen_T, (layer, q_1NTH, how))
         return found.mixed_BNTH
 
-    def _with(
-        self, found: Found, path: Path, chosen_T: Tensor | None, asked: tuple[int, Tensor, How]
-    ) -> Found:
+    def _with(self, found: Found, path: Path, chosen_T: Tensor | None, asked: tuple[int, Tensor, How]) -> Found:
         layer, q_1NTH, how = asked
         if chosen_T is None:
             shared = path.found(layer, q_1NTH, how, self.places_T)

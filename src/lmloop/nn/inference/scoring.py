@@ -133,7 +133,10 @@ class _Walk:
             places_T = torch.arange(begin, end, device=self.network.device)
             hidden_TD = self.network.read(self._tensor(part), places_T, Advance(self.path, places_T))
             self.path.used += len(part)
-            self._ask(hidden_TD, [(place - begin, *rest) for place, *rest in questions if begin <= place < end])
+            self._ask(
+                hidden_TD,
+                [(place - begin, token, number) for place, token, number in questions if begin <= place < end],
+            )
         self.below([Text(child, text.node.end) for child in text.node.children])
         self.path.used = used
 
@@ -150,16 +153,14 @@ class _Walk:
         ]
         self._ask(hidden_TD, questions)
 
-    def _ask(self, hidden_TD: Tensor, questions: Sequence[Sequence[int]]) -> None:
+    def _ask(self, hidden_TD: Tensor, questions: Sequence[Question]) -> None:
         """Answer questions about places of a long row."""
         if not questions:
             return
         table = np.array(sorted(questions), np.int64)
         places, which = np.unique(table[:, 0], return_inverse=True)
         hidden_UD = hidden_TD[self._tensor(places)]
-        logprobs, greedy = likelihood(
-            self.network.head, hidden_UD, self._tensor(which), self._tensor(table[:, 1])
-        )
+        logprobs, greedy = likelihood(self.network.head, hidden_UD, self._tensor(which), self._tensor(table[:, 1]))
         for number, logprob, first in zip(table[:, 2].tolist(), logprobs.tolist(), greedy.tolist(), strict=True):
             self.asked.answer(number, logprob, first)
 

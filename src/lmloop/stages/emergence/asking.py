@@ -57,8 +57,9 @@ def _passages(tokens: Artifact, sizes: tuple[int, int, int], seed: int) -> list[
 
 def _scores(model: Artifact, passages: Sequence[Passage], longest: int) -> Iterator[Row]:
     """Score one model, a row for each length and metric."""
-    from lmloop.nn.decode import Drawing, score, write
+    from lmloop.nn.decode import score, write
     from lmloop.nn.huggingface import load_model
+    from lmloop.nn.inference.drawing import Drawing
 
     card = Card.read(model.path)
     losses = [float(value) for name, value in card.metrics.items() if name.startswith(LOSS)]
