@@ -62,7 +62,7 @@ def test_what_is_shared_is_read_once():
             Counting.read_so_far += len(tokens_T)
             return super().read(tokens_T, places_T, mixer)
 
-    score(Counting(model), pairs)
+    score(Counting(model), pairs, budget=Budget(pairs=1 << 30))
     different = {
         tuple([*prompt, *text][: length + 1]) for prompt, text in pairs for length in range(len(prompt) + len(text) - 1)
     }

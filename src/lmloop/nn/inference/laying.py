@@ -17,16 +17,18 @@ class Budget:
     """How much is read at once: tokens of a bundle, and of one text in it.
 
     A stretch is read by itself where reading it again for each text that shares it would cost ``worth`` tokens more.
+    To look at ``pairs`` keys takes as long as to read a token.
     """
 
     bundle: int = 2048
     text: int = 512
     worth: int = 96
+    pairs: int = 4096
 
     @classmethod
     def on(cls, device: torch.device) -> "Budget":
         """Give what suits a device: a GPU is busy only with much at once."""
-        return cls(16384, 4096, 1024) if device.type == "cuda" else cls()
+        return cls(16384, 4096, 1024, 32768) if device.type == "cuda" else cls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,18 @@ class Text:
             return True
         texts = max(len(node.children), -(-(node.size - len(node.tokens)) // budget.text))
         return length > budget.text or length * (texts - 1) >= budget.worth
+
+    def apart(self) -> "list[Text]":
+        """Give its branches as texts of their own, each behind all that leads to it."""
+        return [Text(child, self.top) for child in self.node.children]
+
+    def falls(self, budget: Budget) -> bool:
+        """Say whether to read its branches apart: together, they look past each other's keys in vain."""
+        branches = self.apart()
+        if len(branches) < 2:
+            return False
+        again = (self.node.end - self.top) * (len(branches) - 1)
+        return self.size**2 - sum(branch.size**2 for branch in branches) > again * budget.pairs
 
 
 class Laid(NamedTuple):

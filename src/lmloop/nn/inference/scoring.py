@@ -111,12 +111,12 @@ class _Walk:
         small, large, waiting = [], [], [*texts]
         while waiting:
             text = waiting.pop()
-            if text.size <= self.budget.text:
+            if text.size <= self.budget.text and not text.falls(self.budget):
                 small.append(text)
-            elif text.alone(self.budget):
+            elif text.size > self.budget.text and text.alone(self.budget):
                 large.append(text)
             else:  # a short stretch is read again with each of its branches
-                waiting += [Text(child, text.top) for child in reversed(text.node.children)]
+                waiting += text.apart()
         for bundle in bundles(small, self.budget.bundle):
             self._read(bundle)
         for text in large:
