@@ -29,7 +29,7 @@ from lmloop.models.transformers import Transformers
 Asked: TypeAlias = dict[str, Any]
 LINE = "{:34}{:>8}{:>12}{:>10}{:>8}{:>12}{:>14}"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-SHAPE = {
+SHAPE: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
     "hidden_size": 576,

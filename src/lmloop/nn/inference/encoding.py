@@ -53,11 +53,15 @@ class Codec(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A prompt and its continuation, as ids; and how many ids of the prompt found no room."""
+    """A prompt and its continuation, as ids, and how many ids of the prompt found no room.
+
+    ``whole`` tells that there was no prompt: a text of any length is scored, window by window.
+    """
 
     prompt: Ids
     text: Ids
     left_out: int = 0
+    whole: bool = False
 
 
 def read(codec: Codec, prompt: Prompt) -> Reading:
@@ -102,6 +106,21 @@ def fit(pair: Pair, context: int, side: Side) -> Pair:
     return Pair(kept, pair.text, len(pair.prompt) - len(kept))
 
 
+def windows(pair: Pair, context: int) -> list[Pair]:
+    """Cut a text without a prompt where the model's context ends; each token is scored once.
+
+    As lm-eval's ``get_rolling_token_windows`` with one token of context: each window goes on behind the last token of
+    the one before, and the last one is filled up with tokens that were scored already.
+    """
+    ids, done = pair.text, min(context, len(pair.text))
+    found = [Pair(pair.prompt, ids[:done])]
+    while done < len(ids):
+        end = min(done + context, len(ids))
+        found.append(Pair(ids[end - context - 1 : done], ids[done:end]))
+        done = end
+    return found
+
+
 def cut(ids: Ids, room: int, side: Side) -> Ids:
     """Leave out the beginning of a text that is too long, or its middle."""
     if len(ids) <= room:
@@ -132,5 +151,5 @@ def _opened(codec: Codec, prompt: Ids, text: Ids) -> Pair:
         return Pair(prompt, text)
     begin = _beginning(codec)
     if len(text) > 1 and text[0] == begin[0]:
-        return Pair(text[:1], text[1:])
-    return Pair(begin, text)
+        return Pair(text[:1], text[1:], whole=True)
+    return Pair(begin, text, whole=True)

@@ -1,7 +1,8 @@
 """A model in this process, asked in texts: what the back-ends for local weights have in common."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from lmloop.core.model import Done, Prompt, Reply, Sampling, Writing
 from lmloop.nn.inference import embedding, encoding, generation, plain, scoring
 from lmloop.nn.inference.drawing import Drawing
-from lmloop.nn.inference.encoding import Codec, Side
+from lmloop.nn.inference.encoding import Codec, Pair, Side
 from lmloop.nn.inference.generation import Wanted, Written
 from lmloop.nn.inference.network import Network
 from lmloop.nn.inference.scoring import Scored
@@ -96,23 +97,28 @@ class Local:
 
     def score(self, asked: Sequence[tuple[Prompt, str]], done: Done | None) -> list[Reply]:
         """Give the log-probability of each text behind its prompt."""
-        pairs = [encoding.fit(pair, self.core.context, self.side) for pair in encoding.encode_pairs(self.codec, asked)]
+        context, pairs = self.core.context, encoding.encode_pairs(self.codec, asked)
         replies: dict[int, Reply] = {}
+        parts: list[tuple[int, Pair]] = []
         for number, pair in enumerate(pairs):
-            if len(pair.text) > self.core.context:
-                error = f"the text has {len(pair.text)} tokens, the model reads {self.core.context}"
+            if pair.whole:
+                parts += [(number, part) for part in encoding.windows(pair, context)]
+            elif len(pair.text) > context:
+                error = f"the text has {len(pair.text)} tokens, the model reads {context}"
                 _tell(replies, done, number, Reply(asked[number][1], error=error))
-        fine = [number for number in range(len(pairs)) if number not in replies]
+            else:
+                parts.append((number, encoding.fit(pair, context, self.side)))
+        waiting = Counter(number for number, _ in parts)
+        sofar = {number: _begun(asked[number][1], pair) for number, pair in reversed(parts)}
 
         def told(place: int, scored: Scored) -> None:
-            number = fine[place]
-            pair, text = pairs[number], asked[number][1]
-            reply = Reply(
-                text, scored.logprob, scored.tokens, False, scored.greedy, len(pair.prompt), left_out=pair.left_out
-            )
-            _tell(replies, done, number, reply)
+            number, _ = parts[place]
+            sofar[number] = _joined(sofar[number], scored)
+            waiting[number] -= 1
+            if not waiting[number]:
+                _tell(replies, done, number, sofar.pop(number))
 
-        self.core.score([(pairs[number].prompt, pairs[number].text) for number in fine], told)
+        self.core.score([(pair.prompt, pair.text) for _, pair in parts], told)
         return [replies[number] for number in range(len(asked))]
 
     def write(self, requests: Sequence[Writing], done: Done | None) -> list[Reply]:
@@ -155,6 +161,20 @@ class Local:
     def _ended(self, sampling: Sampling) -> Callable[[Sequence[int]], bool] | None:
         stops = [stop for stop in sampling.stop if stop]
         return Tail(self.codec.decode, stops).ended if stops else None
+
+
+def _begun(text: str, first: Pair) -> Reply:
+    return Reply(text, 0.0, greedy=True, prompt_tokens=len(first.prompt), left_out=first.left_out)
+
+
+def _joined(sofar: Reply, scored: Scored) -> Reply:
+    """Add a window to what was scored of a text so far."""
+    return replace(
+        sofar,
+        logprob=(sofar.logprob or 0.0) + scored.logprob,
+        tokens=sofar.tokens + scored.tokens,
+        greedy=bool(sofar.greedy) and scored.greedy,
+    )
 
 
 def _tell(replies: dict[int, Reply], done: Done | None, number: int, reply: Reply) -> None:

@@ -81,7 +81,10 @@ def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """Turn what the library raises into one message."""
+    """Turn what the library raises into one message; its bars of progress are not shown."""
+    talk = need("transformers.utils.logging", EXTRA)
+    shown = talk.is_progress_bar_enabled()
+    talk.disable_progress_bar()
     try:
         yield
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as bad:
@@ -90,6 +93,9 @@ def _told(name: str) -> Iterator[None]:
         if not Path(name).is_dir():
             hint += ", or a name on a hub that can be reached: there is no such folder here"
         raise DataError(f"{name} cannot be opened as a model: {lines[0]}", hint=hint) from None
+    finally:
+        if shown:
+            talk.enable_progress_bar()
 
 
 @dataclass(frozen=True)
