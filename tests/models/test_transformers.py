@@ -26,17 +26,16 @@ def plain():
 
 
 @pytest.mark.parametrize(
-    ("template", "text"),
+    ("use", "template", "text"),
     [
-        ("", "Be kind.你好"),
-        (CHATML, "<|system|>Be kind.<|user|>你好<|assistant|>"),
-        (NO_SYSTEM, "<|user|>Be kind.\n\n你好<|assistant|>"),
+        ("transformers", "", "Be kind.你好"),
+        ("lmloop", "", "Be kind.你好"),
+        ("transformers", CHATML, "<|system|>Be kind.<|user|>你好<|assistant|>"),
+        ("lmloop", CHATML, "<|system|>Be kind.<|user|>你好<|assistant|>"),
+        ("transformers", NO_SYSTEM, "<|user|>Be kind.\n\n你好<|assistant|>"),
     ],
 )
-@pytest.mark.parametrize("use", ["transformers", "lmloop"])
 def test_a_conversation_is_put_into_the_template_and_raw_text_is_not(use, template, text, plain, tmp_path):
-    if use == "lmloop" and template == NO_SYSTEM:
-        pytest.skip("a template of our own that refuses is told")
     copytree(plain.folder, tmp_path, dirs_exist_ok=True)
     if template:
         (tmp_path / "chat_template.jinja").write_text(template)
@@ -91,7 +90,8 @@ def test_a_fingerprint_hangs_on_what_a_folder_holds_and_not_on_where_it_lies(pla
 
 
 def test_what_is_no_model_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "https://hub.invalid")
+    monkeypatch.setattr("lmloop.nn.inference.opening.getproxies", dict)
     for name in ("./nowhere", str(tmp_path), "nobody/nothing"):
         with pytest.raises(DataError) as told:
             named({"use": "transformers", "folder": name}).score([(text_prompt("a"), "b")])

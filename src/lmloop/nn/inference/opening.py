@@ -1,11 +1,14 @@
 """Opening models and tokenizers of ``transformers``, from a folder or by a hub's name."""
 
+import socket
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import jinja2
 import numpy as np
@@ -43,12 +46,28 @@ def load(name: str, opening: Opening) -> Local:
         DataError: it is not there, cannot be reached, or is nothing that ``transformers`` can open.
     """
     transformers = need("transformers", EXTRA)
+    _check(name)
     how: dict[str, Any] = {"revision": opening.revision} if opening.revision else {}
     with _told(name):
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **how)
         model = _model(transformers, name, opening, how)
     codec = HubCodec(tokenizer, _ends(model, tokenizer))
     return Local(core_of(model, opening.rows), codec, opening.side)
+
+
+def _check(name: str) -> None:
+    """Refuse at once what is no folder, was never fetched and cannot be fetched: the library would try for a minute."""
+    hub = need("huggingface_hub", EXTRA)
+    if Path(name).is_dir() or isinstance(hub.try_to_load_from_cache(name, "config.json"), str) or getproxies():
+        return
+    place = urlsplit(hub.constants.ENDPOINT)
+    try:
+        socket.create_connection((place.hostname, place.port or 443), timeout=10).close()
+    except OSError as bad:
+        raise DataError(
+            f"{name} is no folder here, and the hub cannot be reached: {bad}",
+            hint="name a folder with config.json, weights and tokenizer",
+        ) from None
 
 
 def core_of(model: Any, rows: int = 0) -> Core:
