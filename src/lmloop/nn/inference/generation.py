@@ -76,7 +76,7 @@ def write(
     return [desk.written[number] for number in range(len(wanted))]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Group:
     """Requests whose prompts begin with the same ids, and the keys and values of these once they are read."""
 
@@ -97,7 +97,7 @@ class _Group:
         return np.concatenate(parts[::-1])
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Row:
     """A reply that is being written: its own places so far, and the last token, which is not read yet."""
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 Ids: TypeAlias = npt.NDArray[np.uint32]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Node:
     """A stretch of tokens that no sequence leaves in its middle.
 
