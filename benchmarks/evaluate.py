@@ -27,7 +27,7 @@ from lmloop.core.model import Reply, Sampling, text_prompt
 from lmloop.models.transformers import Transformers
 
 Asked: TypeAlias = dict[str, Any]
-LINE = "{:34}{:>8}{:>12}{:>10}{:>8}{:>12}{:>14}"
+LINE = "{:36} {:>8}{:>12}{:>10}{:>8}{:>12}{:>14}"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 SHAPE: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -65,7 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         model = options.model or str(_random_model(folder / "model", options.tokenizer, options.vocabulary))
-        print(LINE.format("task", "items", "lm-eval (bs)", "ours", "ratio", "difference", "memory MB"))
+        print(LINE.format("task", "items", "peer (bs)", "ours", "ratio", "difference", "memory MB"))
         for name in options.only:
             asked = {"mmlu": _mmlu, "hellaswag": _hellaswag, "hellaswag-fixed": _hellaswag_fixed, "bbh": _bbh}[name](
                 options
