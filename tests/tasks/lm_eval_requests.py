@@ -18,7 +18,20 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 HERE = Path(__file__).parent
 TASKS = Path(lm_eval.tasks.__file__).parent
-N = 8
+N = 7
+READ = {
+    "arc": ("train", "test"),
+    "hellaswag": ("train", "validation"),
+    "winogrande": ("train", "validation"),
+    "openbookqa": ("test",),
+    "mmlu": ("dev", "test"),
+    "cmmlu": ("dev", "test"),
+    "ceval": ("dev", "val"),
+    "mmlu-pro": ("validation", "test"),
+    "lambada": ("test",),
+    "pairs": ("train",),
+}
+"""The splits that a benchmark reads."""
 
 
 def arc(split):
@@ -161,7 +174,10 @@ def invented():
     for ours, settings, path, shots, rows in INVENTED:
         splits = {name: rows(name) for name in ("train", "validation", "val", "dev", "test")}
         asked = requests(path, shots, splits)
-        row = {"task": ours, "settings": settings, "from": path, "splits": splits, "requests": asked}
+        read = {name: splits[name] for name in READ.get(ours, ("validation",))}
+        row = {"task": ours, "settings": settings, "from": path, "splits": read}
+        prompts = list(dict.fromkeys(prompt for prompt, _ in asked))
+        row |= {"prompts": prompts, "requests": [[prompts.index(prompt), text] for prompt, text in asked]}
         found.append(row)
     return found
 
@@ -202,5 +218,5 @@ def _digest(asked):
 
 if __name__ == "__main__":
     made = {"invented": invented(), "real": real(Path(sys.argv[1])) if len(sys.argv) > 1 else {}}
-    text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps(made, ensure_ascii=False, separators=(",", ":")) + "\n"
     (HERE / "lm_eval_requests.json").write_text(text, encoding="utf-8")

@@ -93,12 +93,13 @@ class Benchmark(Task):
         return {}
 
     def pool(self, group: str) -> list[Item]:
-        """List what shots for an item of a group are taken from: by default the items for shots of the same group.
+        """List what shots for an item of a group are taken from: items of the same group where there are enough.
 
         A benchmark without items for shots shows others of those that it asks.
         """
         items = self.items(TEST if self.shares_pool() else SHOTS)
-        return [item for item in items if item.group == group] or items
+        same = [item for item in items if item.group == group]
+        return same if len(same) >= self.form().shots + int(self.shares_pool()) else items
 
     def shares_pool(self) -> bool:
         """Say whether shots are taken from the items that are asked."""
@@ -140,6 +141,7 @@ class Benchmark(Task):
             "benchmark": self.name(),
             "version": self.version,
             "profile": self.profile or next(iter(self.forms)),
+            **self.reading(),
             **form,
             "stop": list(self.form().stop),
             "seed": self.seed if self.form().pick != "first" else None,
@@ -171,7 +173,7 @@ class _Shots:
         self.count = form.shots and form.shots + max(form.spare, int(benchmark.shares_pool()))
         if len(self.pool) < self.count:
             raise DataError(
-                f"{benchmark.name()} has {len(self.pool)} items to take {form.shots} shots from",
+                f"{benchmark.name()} has too few items for {form.shots} shots: {len(self.pool)}",
                 hint="set fewer: shots = 0",
             )
 

@@ -67,7 +67,11 @@ class Bbh(Choice):
 
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     source: ClassVar[Source] = Source(
-        "bbh", "MIT", "https://github.com/suzgunmirac/BIG-Bench-Hard", {"test": ("bbh/*.json", "*/bbh/*.json")}
+        "bbh",
+        "MIT",
+        "https://github.com/suzgunmirac/BIG-Bench-Hard",
+        {"test": ("bbh/*.json", "*/bbh/*.json")},
+        published={"9fb26f1c7387f674": "6,511 items of 27 tasks"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "official": Form(

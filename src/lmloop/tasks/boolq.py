@@ -38,6 +38,7 @@ class Boolq(Choice):
             ),
         },
         hub="aps/super_glue",
+        published={"98c5b245a5a23d3e": "3,270 validation items, MosaicML's copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "lm-eval": Form("{passage}\nQuestion: {question}?\nAnswer:", " {choice}", pick="each", spare=1),

@@ -36,6 +36,7 @@ class Openbookqa(Choice):
             ),
         },
         hub="allenai/openbookqa",
+        published={"2ca90306826d38ae": "500 test items, MosaicML's copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "lm-eval": Form("{question}", " {choice}", pick="each", metric="acc_norm"),

@@ -36,6 +36,7 @@ class Piqa(Choice):
             ),
         },
         hub="baber/piqa",
+        published={"59ca0a60699a163e": "1,838 validation items, MosaicML's copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "lm-eval": Form("Question: {question}\nAnswer:", " {choice}", pick="each", spare=1, metric="acc_norm"),

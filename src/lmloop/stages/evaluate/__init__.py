@@ -13,9 +13,10 @@ from lmloop.core.replies import FILE as REPLIES
 from lmloop.core.replies import fingerprint, kept_replies
 from lmloop.core.scores import Asked, Scores, Tested
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
-from lmloop.core.task import AnyTask, Remark
+from lmloop.core.task import Remark
 from lmloop.core.weights import AnyModel
 from lmloop.report import blocks
+from lmloop.scoring.suite import Tasks
 from lmloop.stages.evaluate.counting import Counter
 from lmloop.stages.evaluate.labels import model_names, named_models, task_names
 from lmloop.stages.evaluate.questions import count
@@ -25,6 +26,8 @@ from lmloop.stages.evaluate.sitting import Sitting, opened
 
 class Evaluate(Step):
     """Ask models all questions of ``tasks``, grade the replies, and say of each score how sure it is.
+
+    Tasks are benchmarks, or suites of them (``suite:open-llm-leaderboard-v1``).
 
     Asked are the weights that are read and ``models`` by name (``toy``, ``transformers:PATH``, ``openai:MODEL@URL``),
     or in a table under names of your own. All tasks go to a model in one load, ``batch`` questions at a time.
@@ -41,7 +44,7 @@ class Evaluate(Step):
     makes: ClassVar[Kind] = "scores"
     needs_input: ClassVar[bool] = False
 
-    tasks: list[AnyTask] = Field(min_length=1)
+    tasks: Tasks = Field(min_length=1)
     models: Annotated[dict[str, AnyModel], BeforeValidator(named_models)] = {}
     batch: PositiveInt = 4096
     max_errors: float = Field(0.01, ge=0, le=1)
