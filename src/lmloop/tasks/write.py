@@ -52,7 +52,7 @@ class Write(Written):
     source: ClassVar[Source] = Source("own", "your own", "your own file", {})
     forms: ClassVar[Mapping[str, Form]] = {"own": Form("", " {target}", by="writing", pick="fixed", max_tokens=256)}
 
-    file: str = "questions.jsonl"
+    file: str = "prompts.jsonl"
     template: str = "{question}\n"
     reply: str = "{answer}"
     extract: list[str] = []
@@ -164,7 +164,7 @@ class Write(Written):
     def example_files(cls) -> dict[str, bytes]:
         """Give a few questions."""
         row = '{"question": "%d加1等于多少？", "answer": "%d", "subject": "算术"}\n'
-        return {"questions.jsonl": "".join(row % (n, n + 1) for n in range(4)).encode()}
+        return {"prompts.jsonl": "".join(row % (n, n + 1) for n in range(4)).encode()}
 
 
 def _answers(wanted: str, row: Mapping[str, Any]) -> list[str]:
