@@ -31,7 +31,8 @@ class Grade:
 
     ``extracted`` is the answer that was found in the reply, and ``failed`` that none could be. ``group`` is what
     averages are taken over (a subject), ``cluster`` what several records share (a passage, a prompt), so that they
-    are no independent samples; empty where there is none. ``weight`` is that of a weighted mean (bytes of a text).
+    are no independent samples; empty where there is none. ``weight`` is that of a weighted mean (bytes of a text), and
+    ``weights`` has those of metrics that are weighed otherwise.
     """
 
     record: str
@@ -42,11 +43,22 @@ class Grade:
     group: str = ""
     cluster: str = ""
     weight: float = 1.0
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
         """The first metric's value: what a training takes as the reward."""
         return next(iter(self.values.values()), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a reader must know before the scores, as a small table: how far a judge agrees with people, for one."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | None, ...], ...]
+    note: str = ""
 
 
 class Task(Part):
@@ -89,6 +101,10 @@ class Task(Part):
     def grades(self, asked: Sequence[tuple[Record, Sequence[Reply]]]) -> list[Grade]:
         """Judge many records, in order; a task whose judge is a model asks it about all at once."""
         return [self.grade(record, said) for record, said in asked]
+
+    def remarks(self, grades: Sequence[Grade]) -> list[Remark]:
+        """Say what a reader must know before the scores, given all grades of one model; most tasks have nothing."""
+        return []
 
 
 AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(lambda spec: build("tasks", spec))]

@@ -93,12 +93,13 @@ class Benchmark(Task):
         return {}
 
     def pool(self, group: str) -> list[Item]:
-        """List what shots for an item of a group are taken from: by default the items for shots of the same group.
+        """List what shots for an item of a group are taken from: items of the same group where there are enough.
 
         A benchmark without items for shots shows others of those that it asks.
         """
         items = self.items(TEST if self.shares_pool() else SHOTS)
-        return [item for item in items if item.group == group] or items
+        same = [item for item in items if item.group == group]
+        return same if len(same) >= self.form().shots + int(self.shares_pool()) else items
 
     def shares_pool(self) -> bool:
         """Say whether shots are taken from the items that are asked."""
@@ -140,6 +141,7 @@ class Benchmark(Task):
             "benchmark": self.name(),
             "version": self.version,
             "profile": self.profile or next(iter(self.forms)),
+            **self.reading(),
             **form,
             "stop": list(self.form().stop),
             "seed": self.seed if self.form().pick != "first" else None,
@@ -167,11 +169,11 @@ class _Shots:
         self.form, self.seed = form, benchmark.seed
         self.pool = benchmark.pool(group) if form.shots else []
         self.draw = Random(self.seed)
-        # one more is drawn where the item itself may be among them: so does lm-eval, whose draws these are
-        self.count = form.shots + int(form.shots > 0 and benchmark.shares_pool())
+        # one more is drawn where the item itself may be among them
+        self.count = form.shots and form.shots + max(form.spare, int(benchmark.shares_pool()))
         if len(self.pool) < self.count:
             raise DataError(
-                f"{benchmark.name()} has {len(self.pool)} items to take {form.shots} shots from",
+                f"{benchmark.name()} has too few items for {form.shots} shots: {len(self.pool)}",
                 hint="set fewer: shots = 0",
             )
 
@@ -212,7 +214,8 @@ def _new_id(item: Item, taken: set[str]) -> str:
 
 @lru_cache(maxsize=8)
 def _load(part: type[Benchmark], reading: str, split: str, stamps: tuple[tuple[str, int, int], ...]) -> list[Item]:
-    benchmark = part.model_validate(json.loads(reading))
+    # only what reading needs is known here: other settings, which may have no default, are not
+    benchmark = part.model_construct(**json.loads(reading))
     found = []
     for name, _, _ in stamps:
         path = Path(name)

@@ -12,7 +12,7 @@ from lmloop.core.record import Record
 from lmloop.core.task import Grade, Metric
 from lmloop.scoring.benchmark import Benchmark
 from lmloop.scoring.form import Form, Item, answers
-from lmloop.scoring.letters import find_letter
+from lmloop.scoring.letters import WEAK, Found, find_letter
 from lmloop.scoring.likelihood import Scored, best, choice_values
 
 METRICS = (Metric("acc"), Metric("acc_norm"), Metric("acc_bytes"), Metric("acc_token"), Metric("brier", higher=False))
@@ -98,6 +98,8 @@ class Choice(Benchmark):
         """Look for an option in what was written."""
         letters = form.letters[: len(record.choices)]
         found = find_letter(reply.text, letters, record.choices, form.extract)
+        if reply.cut and self.chat and found.how in WEAK:
+            found = Found(None, "cut before it answered")
         right = found.letter is not None and letters.index(found.letter) in record.meta["answers"]
         why = f"{found.letter} by {found.how}" if found.letter else found.how
         return self.graded(record, {"acc": float(right)}, why, found.letter)

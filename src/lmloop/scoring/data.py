@@ -56,11 +56,13 @@ class Source:
             sure = [name for name in patterns if data or place != places[-1] or not name.startswith("*")]
             if found := _matching(place, sure):
                 return found
-        if self.hub and not folder and (found := _matching(_from_hub(self.hub, patterns), patterns)):
+        if self.hub and not data and (found := _matching(_from_hub(self.hub, patterns), patterns)):
             return found
+        tried = f"no {' or '.join(patterns)} in {' or '.join(map(str, places))}" if places else "no folder is named"
+        if self.hub and not data:
+            tried += f", and the hub does not give {self.hub}"
         raise DataError(
-            f"there is no data of {self.folder!r}: looked for {' or '.join(patterns)} in "
-            + (" and ".join(map(str, places)) or "no folder, as none is named, and on the hub, which gives none"),
+            f"there is no data of {self.folder!r}: {tried}",
             hint=f"get it from {self.home} ({self.licence}), put it into DIR/{self.folder}, and name DIR: "
             f"--data DIR, data = 'DIR' in a recipe, or {DATA}=DIR",
         )

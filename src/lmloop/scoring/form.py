@@ -6,7 +6,7 @@ what a score is called, and can be compared field by field.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from string import ascii_uppercase
 from typing import Any, Literal, TypeAlias
 
@@ -67,6 +67,8 @@ class Form:
     metric: str = "acc"
     lead: str = ""
     asked: str = ""
+    spare: int = 0
+    system: bool = False
 
 
 def fill(template: str, fields: Mapping[str, Any]) -> str:
@@ -111,6 +113,8 @@ def _written(template: str, form: Form, item: Item) -> tuple[str, ...]:
 def prompt(form: Form, item: Item, shots: Sequence[Item], chat: Chat = False) -> Prompt:
     """Write what a model reads before it answers: raw text; one user's turn; or each shot as a pair of turns."""
     header = fill(form.header, _fields(form, item))
+    if chat and form.system and header:
+        return (Turn("system", header), *prompt(replace(form, header=""), item, shots, chat))
     if chat == "turns":
         turns = []
         for shot in shots:

@@ -35,6 +35,7 @@ PRAISED = re.compile(
 )
 ALONE = re.compile(r"(?<![A-Za-z0-9])(?P<letter>[A-Z])(?![A-Za-z0-9'’])")
 HEAD = re.compile(r"[\s*_`\"'“‘【\[({$]*(?P<letter>[A-Z])(?:[\s*_`\"'”’】\])}$]*(?:[.,;、。]|$|\n)|[)\]】])")
+ARTICLE = re.compile(r" (?!(?:or|and|nor|but|is|are|was|would|because|since|as)\b)[a-z]")
 FIRST = re.compile(r"\s*[(\[]?(?P<letter>[A-Z])(?![A-Za-z])")
 
 
@@ -48,6 +49,10 @@ class Found:
 
 Step: TypeAlias = Callable[[str, str, Sequence[str]], str | None]
 """From a reply, the letters that there are, and the texts of the options to the letter that is meant, if any."""
+
+
+WEAK = ("only", "text", "last-alone")
+"""Steps that go by what is mentioned: of a reply that was cut they say nothing, as it had not come to its answer."""
 
 
 def find_letter(reply: str, letters: str, choices: Sequence[str] = (), cascade: str = "letter") -> Found:
@@ -104,7 +109,7 @@ def _only(said: str, letters: str, choices: Sequence[str]) -> str | None:
     """Take the only option that is named at all; the English article A names none."""
     named = set()
     for match in ALONE.finditer(said):
-        article = match["letter"] == "A" and re.match(r" [a-z]", said[match.end() :])
+        article = match["letter"] == "A" and ARTICLE.match(said, match.end())
         if match["letter"] in letters and not article:
             named.add(match["letter"])
     return named.pop() if len(named) == 1 else None

@@ -37,8 +37,10 @@ def picks(options: Sequence[Scored]) -> Mapping[str, int]:
 
 
 def shares(options: Sequence[Scored]) -> list[float]:
-    """Give each option's share of the probability of them all."""
+    """Give each option's share of the probability of them all; where none has any, all have the same."""
     most = max(option.logprob for option in options)
+    if most == -math.inf:
+        return [1 / len(options)] * len(options)
     weights = [math.exp(option.logprob - most) for option in options]
     return [weight / sum(weights) for weight in weights]
 

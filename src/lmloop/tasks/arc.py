@@ -14,7 +14,10 @@ from lmloop.scoring.tables import read_rows
 
 LICENCE = "CC BY-SA 4.0"
 HOME = "https://allenai.org/data/arc"
-PUBLISHED: Mapping[str, str] = {}
+PUBLISHED = {
+    "be6c217d96d2b477": "1,172 items of the challenge set, MosaicML's copy",
+    "fa9e4412174edada": "2,376 items of the easy set, MosaicML's copy",
+}
 
 
 class Arc(Choice):
@@ -22,7 +25,8 @@ class Arc(Choice):
 
     Both profiles show each item other solved examples, drawn from the training set: ``lm-eval`` none unless ``shots``
     says so, ``leaderboard-v1`` 25. Where the training set is not there, examples come from the other test items,
-    which the score's protocol then says. ``letters`` lists the options and asks for a letter.
+    which the score's protocol then says. ``letters`` lists the options and compares the likelihoods of
+    their letters; ``opencompass`` lists them and reads a reply.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("acc_norm", chance=0.25), Metric("acc", chance=0.25), *METRICS[2:])
@@ -30,6 +34,13 @@ class Arc(Choice):
     forms: ClassVar[Mapping[str, Form]] = {
         "lm-eval": Form("Question: {question}\nAnswer:", " {choice}", pick="each", metric="acc_norm"),
         "leaderboard-v1": Form("Question: {question}\nAnswer:", " {choice}", pick="each", shots=25, metric="acc_norm"),
+        "opencompass": Form(
+            "Question: {question}\n{options}Answer:",
+            " {letter}",
+            option="{letter}. {choice}\n",
+            by="writing",
+            extract="letter",
+        ),
         "letters": Form("Question: {question}\n{options}Answer:", option="{letter}. {choice}\n", pick="each"),
     }
 

@@ -67,7 +67,11 @@ class Bbh(Choice):
 
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     source: ClassVar[Source] = Source(
-        "bbh", "MIT", "https://github.com/suzgunmirac/BIG-Bench-Hard", {"test": ("bbh/*.json", "*/bbh/*.json")}
+        "bbh",
+        "MIT",
+        "https://github.com/suzgunmirac/BIG-Bench-Hard",
+        {"test": ("bbh/*.json", "*/bbh/*.json")},
+        published={"9fb26f1c7387f674": "6,511 items of 27 tasks"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "official": Form(
@@ -97,11 +101,12 @@ class Bbh(Choice):
             shots=3,
             by="writing",
             stop=("</s>", "Q", "\n\n"),
+            system=True,
             max_tokens=1024,
             extract="the-answer-is-less-one",
         ),
         "leaderboard-v2": Form(
-            "Q: {question}\nA:", " {choice}", header="{instruction}\n\n", shots=3, metric="acc_norm"
+            "Q: {question}\nA:", " {choice}", header="{instruction}", shots=3, metric="acc_norm", system=True
         ),
     }
 

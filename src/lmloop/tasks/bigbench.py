@@ -72,6 +72,7 @@ class Bigbench(Benchmark):
         "Apache-2.0",
         "https://github.com/google/BIG-bench",
         {"test": ("bigbench/benchmark_tasks/**/task.json", "benchmark_tasks/**/task.json", "bigbench_lite/**/*.json")},
+        published={"a58e05a98cea2024": "Lite, at most 250 items of each larger part"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "official": Form(

@@ -11,7 +11,7 @@ from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item
 from lmloop.scoring.tables import read_rows
 
-COPIED = re.compile(r"Passage: (?P<passage>.*)\nQuestion: (?P<question>.*?)\??\nAnswer:\s*", re.DOTALL)
+COPIED = re.compile(r"Passage: (?P<passage>.*)\nQuestion: (?P<question>.*?)\??(?:\nAnswer:\s*)?", re.DOTALL)
 
 
 class Boolq(Choice):
@@ -29,12 +29,19 @@ class Boolq(Choice):
                 "boolq/validation-*.parquet",
                 "llm_foundry_icl/boolq.jsonl",
                 "scripts/eval/local_data/*/boolq.jsonl",
-            )
+            ),
+            "shots": (
+                "train.jsonl",
+                "boolq/train-*.parquet",
+                "llm_foundry_icl/boolq.jsonl",
+                "scripts/eval/local_data/*/boolq.jsonl",
+            ),
         },
         hub="aps/super_glue",
+        published={"98c5b245a5a23d3e": "3,270 validation items, MosaicML's copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
-        "lm-eval": Form("{passage}\nQuestion: {question}?\nAnswer:", " {choice}", pick="each"),
+        "lm-eval": Form("{passage}\nQuestion: {question}?\nAnswer:", " {choice}", pick="each", spare=1),
     }
 
     def read(self, path: Path, split: str) -> Iterator[Item]:

@@ -49,7 +49,7 @@ class Ceval(Choice):
             max_tokens=512,
             extract="ceval",
         ),
-        "lm-eval": Form("{question|strip}\n" + OPTIONS + "答案：", header=SUBJECT + "\n", shots=5),
+        "lm-eval": Form("{question|strip}\n" + OPTIONS + "答案：", header=SUBJECT + "\n", shots=5, system=True),
         "opencompass": Form(EXAM + "{question}\n" + OPTIONS + "答案:", after="\n", shots=5),
         "opencompass-writing": Form(
             EXAM + "{question}\n" + OPTIONS + "答案: ", "{letter}", after="\n", shots=5, by="writing", extract="capital"

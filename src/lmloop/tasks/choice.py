@@ -76,6 +76,10 @@ class Choice(ChoiceBenchmark):
         names = {"file": Path(self.file).name, "examples": Path(self.examples).name}
         return {**super().identity(), **names}
 
+    def protocol(self) -> dict[str, Any]:
+        """Say how it asks and judges, and of which file."""
+        return {**super().protocol(), "file": Path(self.file).name}
+
     def read(self, path: Path, split: str) -> Iterator[Item]:
         """Read the rows of a file."""
         for number, row in enumerate(read_rows(path), 1):

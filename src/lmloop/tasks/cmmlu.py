@@ -30,10 +30,11 @@ class Cmmlu(Choice):
         "https://github.com/haonan-li/CMMLU",
         {"test": ("test/*.csv", "data/test/*.csv", "*/test/*.csv"), "shots": ("dev/*.csv", "data/dev/*.csv")},
         hub="haonan-li/cmmlu",
+        published={"03b7528b487baba8": "11,582 items of 67 subjects"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "official": Form("题目：{question}\n" + OPTIONS + "答案是：", "{letter}", header=ABOUT + "\n", shots=5),
-        "lm-eval": Form("{question|strip}\n" + OPTIONS + "答案：", header=ABOUT + "\n", shots=5),
+        "lm-eval": Form("{question|strip}\n" + OPTIONS + "答案：", header=ABOUT + "\n", shots=5, system=True),
         "opencompass": Form("题目：{question}\n" + OPTIONS + "答案是:", after="\n", header=ABOUT, shots=5),
     }
 

@@ -13,6 +13,7 @@ from lmloop.scoring.tables import read_lines, read_rows
 
 BRACKETS = re.compile(r"\[.*?\]")
 ENDINGS = 4
+CHOOSE = "You may choose from 'A', 'B', 'C', 'D'.\nAnswer:"
 
 
 class Hellaswag(Choice):
@@ -20,7 +21,8 @@ class Hellaswag(Choice):
 
     ``lm-eval`` begins with the activity, capitalises the second sentence, takes out marks of WikiHow and divides the
     likelihood by the length of the ending (``acc_norm``); ``leaderboard-v1`` is the same after ten examples;
-    ``completion`` has the bare context and divides by tokens, as llm.c does. The text copy of the validation split
+    ``completion`` has the bare context and divides by tokens, as llm.c does; ``opencompass``
+    lists the endings and reads a reply. The text copy of the validation split
     (six lines an item) has lost where the second sentence begins, so that nothing is capitalised there.
     """
 
@@ -34,11 +36,19 @@ class Hellaswag(Choice):
             "shots": ("data/hellaswag_train.jsonl", "data/train-*.parquet", "hellaswag_val*.txt.bz2"),
         },
         hub="Rowan/hellaswag",
+        published={"4af048088082e987": "10,042 validation items, the text copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
-        "lm-eval": Form("{query}", " {choice}", pick="each", metric="acc_norm"),
-        "leaderboard-v1": Form("{query}", " {choice}", pick="each", shots=10, metric="acc_norm"),
-        "completion": Form("{context}", " {choice}", pick="each", metric="acc_token"),
+        "lm-eval": Form("{query}", " {choice}", pick="each", spare=1, metric="acc_norm"),
+        "leaderboard-v1": Form("{query}", " {choice}", pick="each", spare=1, shots=10, metric="acc_norm"),
+        "opencompass": Form(
+            "{context}\nQuestion: Which ending makes the most sense?\n{options}" + CHOOSE,
+            " {letter}",
+            option="{letter}. {choice}\n",
+            by="writing",
+            extract="letter",
+        ),
+        "completion": Form("{context}", " {choice}", pick="each", spare=1, metric="acc_token"),
     }
 
     def read(self, path: Path, split: str) -> Iterator[Item]:

@@ -12,6 +12,10 @@ from lmloop.scoring.tables import read_cells, read_rows
 
 ABOUT = "The following are multiple choice questions (with answers) about"
 OPTIONS = "A. {A}\nB. {B}\nC. {C}\nD. {D}\n"
+LAST_LINE = (
+    "Answer the following multiple choice question. The last line of your response should be of the following format: "
+    "'ANSWER: $LETTER' (without quotes) where LETTER is one of ABCD. Think step by step before answering.\n\n"
+)
 SINGLE = "There is a single choice question about {subject}. Answer the question by replying A, B, C or D.\n"
 
 
@@ -19,9 +23,10 @@ class Mmlu(Choice):
     """Choose one of four options in 57 subjects, after five solved examples of the subject.
 
     Profiles: ``official`` is the prompt of the authors' script, which writes two spaces before the subject;
-    ``lm-eval`` writes one and strips the question; ``opencompass`` has one line end between examples; and
-    ``opencompass-writing`` asks for a letter to be written. The Open LLM Leaderboard v1 took the plain mean over
-    subjects of ``lm-eval``.
+    ``lm-eval`` writes one and strips the question; ``opencompass`` has one line end between examples;
+    ``opencompass-writing`` asks for a letter to be written, ``opencompass-cot`` for steps and a last line with the
+    letter, without examples: meant for chat models, with ``chat`` set. The Open LLM Leaderboard v1 took the plain
+    mean over subjects of ``lm-eval``.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("acc", chance=0.25), *METRICS[1:])
@@ -38,7 +43,9 @@ class Mmlu(Choice):
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "official": Form("{question}\n" + OPTIONS + "Answer:", header=ABOUT + "  {subject}.\n\n", shots=5),
-        "lm-eval": Form("{question|strip}\n" + OPTIONS + "Answer:", header=ABOUT + " {subject}.\n\n", shots=5),
+        "lm-eval": Form(
+            "{question|strip}\n" + OPTIONS + "Answer:", header=ABOUT + " {subject}.\n\n", shots=5, system=True
+        ),
         "opencompass": Form(
             "{question|strip}\n" + OPTIONS + "Answer:", header=ABOUT + "  {subject}.\n\n", after="\n", shots=5
         ),
@@ -49,6 +56,13 @@ class Mmlu(Choice):
             after="\n",
             shots=5,
             by="writing",
+            extract="letter",
+        ),
+        "opencompass-cot": Form(
+            LAST_LINE + "{question|strip}\n\nA) {A}\nB) {B}\nC) {C}\nD) {D}",
+            "{letter}",
+            by="writing",
+            max_tokens=2048,
             extract="letter",
         ),
     }

@@ -12,7 +12,7 @@ from lmloop.scoring.tables import read_rows
 
 ABOUT = (
     "The following are multiple choice questions (with answers) about {subject}. Think step by step and then finish "
-    'your answer with "the answer is (X)" where X is the correct letter choice.\n\n\n'
+    'your answer with "the answer is (X)" where X is the correct letter choice.\n'
 )
 STEPS = "Let's think step by step."
 
@@ -21,8 +21,8 @@ class MmluPro(Choice):
     """Choose one of up to ten options in 14 fields, after five solved examples of the field.
 
     Profiles: ``official`` shows worked examples and searches the written reply for ``answer is (X)`` and, failing
-    that, for the last letter; ``lm-eval`` does the same but searches for ``answer is`` only and begins without a
-    head; ``leaderboard-v2`` compares the likelihoods of the letters.
+    that, for the last letter; ``lm-eval`` searches for ``answer is`` only and has no empty lines after the head;
+    ``leaderboard-v2`` compares the likelihoods of the letters.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("acc", chance=0.1), *METRICS[1:])
@@ -41,7 +41,7 @@ class MmluPro(Choice):
             "Question:\n{question}\nOptions:\n{options}Answer: " + STEPS,
             "{steps}",
             option="{letter}. {choice}\n",
-            header=ABOUT,
+            header=ABOUT + "\n\n",
             shots=5,
             by="writing",
             stop=("Question:",),
@@ -52,6 +52,8 @@ class MmluPro(Choice):
             "Question:\n{question}\nOptions:\n{options}Answer: " + STEPS,
             "{steps}",
             option="{letter}. {choice|strip}\n",
+            header=ABOUT,
+            system=True,
             shots=5,
             by="writing",
             stop=("Question:",),

@@ -26,9 +26,17 @@ class Openbookqa(Choice):
                 "main/test-*.parquet",
                 "llm_foundry_icl/openbook_qa.jsonl",
                 "scripts/eval/local_data/*/openbook_qa.jsonl",
-            )
+            ),
+            "shots": (
+                "Data/Main/train.jsonl",
+                "*/Data/Main/train.jsonl",
+                "main/train-*.parquet",
+                "llm_foundry_icl/openbook_qa.jsonl",
+                "scripts/eval/local_data/*/openbook_qa.jsonl",
+            ),
         },
         hub="allenai/openbookqa",
+        published={"2ca90306826d38ae": "500 test items, MosaicML's copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "lm-eval": Form("{question}", " {choice}", pick="each", metric="acc_norm"),

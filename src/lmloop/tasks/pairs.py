@@ -15,7 +15,8 @@ class Pairs(Choice):
     """See whether the good one of two sentences that differ little is the likelier.
 
     Each file is a paradigm: JSON Lines (or CSV, Parquet) with ``sentence_good`` and ``sentence_bad``, as in BLiMP,
-    in its translations, and in whatever you make alike. Nothing stands before a sentence.
+    in its translations, and in whatever you make alike. Nothing stands before a sentence;
+    ``lm-eval`` begins each with a space.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("acc", chance=0.5), *METRICS[1:])
@@ -26,7 +27,7 @@ class Pairs(Choice):
         {"test": ("data/*.jsonl", "*/train-*.parquet", "*.jsonl", "*.csv")},
         hub="nyu-mll/blimp",
     )
-    forms: ClassVar[Mapping[str, Form]] = {"official": Form("", "{choice}")}
+    forms: ClassVar[Mapping[str, Form]] = {"official": Form("", "{choice}"), "lm-eval": Form("", " {choice}")}
 
     def read(self, path: Path, split: str) -> Iterator[Item]:
         """Read a paradigm."""

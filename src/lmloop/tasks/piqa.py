@@ -26,18 +26,26 @@ class Piqa(Choice):
                 "*/validation-*.parquet",
                 "llm_foundry_icl/piqa.jsonl",
                 "scripts/eval/local_data/*/piqa.jsonl",
-            )
+            ),
+            "shots": (
+                "train.jsonl",
+                "*/train.jsonl",
+                "*/train-*.parquet",
+                "llm_foundry_icl/piqa.jsonl",
+                "scripts/eval/local_data/*/piqa.jsonl",
+            ),
         },
         hub="baber/piqa",
+        published={"59ca0a60699a163e": "1,838 validation items, MosaicML's copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
-        "lm-eval": Form("Question: {question}\nAnswer:", " {choice}", pick="each", metric="acc_norm"),
-        "letters": Form("Question: {question}\n{options}Answer:", option="{letter}. {choice}\n", pick="each"),
+        "lm-eval": Form("Question: {question}\nAnswer:", " {choice}", pick="each", spare=1, metric="acc_norm"),
+        "letters": Form("Question: {question}\n{options}Answer:", option="{letter}. {choice}\n", pick="each", spare=1),
     }
 
     def read(self, path: Path, split: str) -> Iterator[Item]:
         """Read upstream's pair of files, the hub's Parquet, or MosaicML's copy."""
-        labels = path.with_name("valid-labels.lst")
+        labels = path.with_name(f"{path.stem}-labels.lst")
         known = list(read_lines(labels)) if labels.is_file() else []
         for number, row in enumerate(read_rows(path)):
             if "query" in row:

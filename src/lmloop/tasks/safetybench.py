@@ -50,7 +50,8 @@ class Safetybench(Choice):
             return (f"{name}.json", f"data/{name}.json", f"opensource_data/{name}.json")
 
         splits = {"test": places(f"test_{self.language}"), "shots": places(f"dev_{dev}")}
-        return Source("safetybench", "MIT", HOME, splits, "thu-coai/SafetyBench")
+        known = {"c35e91388926e7c0": "2,100 items without sensitive words"}
+        return Source("safetybench", "MIT", HOME, splits, "thu-coai/SafetyBench", known)
 
     def reading(self) -> dict[str, Any]:
         """Name the language that is read."""

@@ -58,6 +58,7 @@ class Truthfulqa(Choice):
             )
         },
         hub="truthfulqa/truthful_qa",
+        published={"9c384060d25799f4": "817 questions of 2021"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
         "lm-eval": Form("Q: {question}\nA:", " {choice}", header=PRIMER, metric="mc2"),

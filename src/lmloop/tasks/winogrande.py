@@ -18,7 +18,8 @@ class Winogrande(Choice):
     """Put each of two names into a sentence, and see after which the rest of it is likelier (partial scoring).
 
     The same words are scored after two contexts, so that no length has to be put right (Trinh and Le, 2018). Both
-    profiles are lm-eval's: ``leaderboard-v1`` with five examples. ``letters`` asks for one of two letters.
+    profiles are lm-eval's: ``leaderboard-v1`` with five examples. ``letters`` compares those of
+    two letters, and ``opencompass`` reads a reply.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("acc", chance=0.5), *METRICS[1:])
@@ -43,11 +44,19 @@ class Winogrande(Choice):
             ),
         },
         hub="allenai/winogrande",
+        published={"0c9d4be970f066cb": "1,267 validation items, MosaicML's copy"},
     )
     forms: ClassVar[Mapping[str, Form]] = {
-        "lm-eval": Form("{context}", " {rest}", pick="each"),
-        "leaderboard-v1": Form("{context}", " {rest}", pick="each", shots=5),
-        "letters": Form("{sentence}\n{options}Answer:", option="{letter}. {choice}\n", pick="each"),
+        "lm-eval": Form("{context}", " {rest}", pick="each", spare=1),
+        "leaderboard-v1": Form("{context}", " {rest}", pick="each", spare=1, shots=5),
+        "opencompass": Form(
+            "Question: {sentence}\n{options}Answer:",
+            " {letter}",
+            option="{letter}. {choice}\n",
+            by="writing",
+            extract="letter",
+        ),
+        "letters": Form("{sentence}\n{options}Answer:", option="{letter}. {choice}\n", pick="each", spare=1),
     }
 
     def read(self, path: Path, split: str) -> Iterator[Item]:

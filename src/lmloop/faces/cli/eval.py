@@ -48,7 +48,12 @@ class Asking:
 @bundled(
     "asking",
     Asking,
-    click.option("--tasks", required=True, metavar="NAMES", help="Benchmarks: mmlu,gsm8k; see `lmloop list tasks`."),
+    click.option(
+        "--tasks",
+        required=True,
+        metavar="NAMES",
+        help="Benchmarks: mmlu,gsm8k, or suite:NAME; see `lmloop list tasks`.",
+    ),
     click.option(
         "--data", type=click.Path(path_type=Path), help="Folder of benchmarks in their upstream repositories' layout."
     ),
@@ -115,16 +120,19 @@ def _tasks(asking: Asking) -> Iterator[dict[str, Any]]:
         RecipeError: no task has such a setting.
     """
     from lmloop.core.part import find
+    from lmloop.scoring.suite import expanded
 
-    known = [(name.strip(), find("tasks", name.strip()).fields()) for name in asking.tasks.split(",") if name.strip()]
+    names = [name.strip() for name in asking.tasks.split(",") if name.strip()]
+    specs = [spec if isinstance(spec, dict) else {"use": spec} for spec in expanded(names)]
+    known = [(spec, find("tasks", spec["use"]).fields()) for spec in specs]
     if not known:
         raise RecipeError("no tasks are given", hint="lmloop list tasks")
     wanted = {name: getattr(asking, name) for name in COMMON if getattr(asking, name) is not None}
     for name in wanted:
         if not any(name in fields for _, fields in known):
             raise RecipeError(f"--{name} means nothing to {asking.tasks}", hint="lmloop list tasks")
-    for task, fields in known:
-        yield {"use": task, **{name: _plain(value) for name, value in wanted.items() if name in fields}}
+    for spec, fields in known:
+        yield {**spec, **{name: _plain(value) for name, value in wanted.items() if name in fields}}
 
 
 def _plain(value: Any) -> Any:

@@ -13,18 +13,21 @@ from lmloop.core.replies import FILE as REPLIES
 from lmloop.core.replies import fingerprint, kept_replies
 from lmloop.core.scores import Asked, Scores, Tested
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
-from lmloop.core.task import AnyTask
+from lmloop.core.task import Remark
 from lmloop.core.weights import AnyModel
 from lmloop.report import blocks
+from lmloop.scoring.suite import Tasks
 from lmloop.stages.evaluate.counting import Counter
 from lmloop.stages.evaluate.labels import model_names, named_models, task_names
 from lmloop.stages.evaluate.questions import count
-from lmloop.stages.evaluate.seeing import show
+from lmloop.stages.evaluate.seeing import remarked, show
 from lmloop.stages.evaluate.sitting import Sitting, opened
 
 
 class Evaluate(Step):
     """Ask models all questions of ``tasks``, grade the replies, and say of each score how sure it is.
+
+    Tasks are benchmarks, or suites of them (``suite:open-llm-leaderboard-v1``).
 
     Asked are the weights that are read and ``models`` by name (``toy``, ``transformers:PATH``, ``openai:MODEL@URL``),
     or in a table under names of your own. All tasks go to a model in one load, ``batch`` questions at a time.
@@ -41,7 +44,7 @@ class Evaluate(Step):
     makes: ClassVar[Kind] = "scores"
     needs_input: ClassVar[bool] = False
 
-    tasks: list[AnyTask] = Field(min_length=1)
+    tasks: Tasks = Field(min_length=1)
     models: Annotated[dict[str, AnyModel], BeforeValidator(named_models)] = {}
     batch: PositiveInt = 4096
     max_errors: float = Field(0.01, ge=0, le=1)
@@ -64,6 +67,7 @@ class Evaluate(Step):
                 check_powers(task, opened(model))
         asked = [(name, task, count(task)) for name, task in names.items()]
         counted, tested, metrics = Counter(asked), list[Tested](), dict[str, float | int | str]()
+        remarks: list[tuple[str, str, Remark]] = []
         with kept_replies(out.parent / REPLIES) as kept, items.writer(out / items.FILE) as log:
             for name, model, folder in models:
                 sitting = Sitting(name, opened(model), asked, kept)
@@ -71,10 +75,11 @@ class Evaluate(Step):
                     counted.take(rows, log.count)
                     log.write(rows)
                 tested.append(sitting.told(folder))
+                remarks += [(name, task, remark) for task, remark in sitting.remarks()]
                 metrics |= {f"{name}/seconds": round(sitting.seconds, 3), f"{name}/tokens": tested[-1].tokens}
         scores = Scores(tuple(tested), _asked(asked), *counted.found())
         scores.write(out)
-        blocks.write(out / BLOCKS, show(scores))
+        blocks.write(out / BLOCKS, [*remarked(remarks), *show(scores)])
         return {"items": log.count, **_chief(scores), **metrics}
 
 

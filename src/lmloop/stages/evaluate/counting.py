@@ -35,7 +35,7 @@ class _Group:
         for metric, value in row["values"]:
             self.values[metric].append(value)
             self.clusters[metric].append(row["cluster"])
-            self.weights[metric].append(row["weight"])
+            self.weights[metric].append(row["weights"].get(metric, row["weight"]))
 
     def mean(self, metric: str) -> Mean:
         """Give the mean of a metric over the items that have it."""

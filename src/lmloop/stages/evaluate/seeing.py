@@ -1,8 +1,9 @@
 """What a person should see of an evaluation at once: the scores, how sure they are, and what went wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lmloop.core.scores import Rates, Score, Scores
+from lmloop.core.task import Remark
 from lmloop.report import blocks
 from lmloop.report.units import share
 
@@ -38,6 +39,18 @@ def show(scores: Scores) -> list[blocks.Block]:
     found.append(blocks.Bars("Scores by task", categories, series))
     found += _groups(scores)
     return found
+
+
+def remarked(remarks: Sequence[tuple[str, str, Remark]]) -> list[blocks.Block]:
+    """Draw what tasks say of a model's grades: how far a judge can be trusted comes before what it says."""
+    return [
+        blocks.Table(f"{model}, {task}: {remark.title}", remark.columns, _rounded(remark.rows), remark.note)
+        for model, task, remark in remarks
+    ]
+
+
+def _rounded(rows: Sequence[tuple[str | int | float | None, ...]]) -> tuple[tuple[str | int | float | None, ...], ...]:
+    return tuple(tuple(round(cell, 4) if isinstance(cell, float) else cell for cell in row) for row in rows)
 
 
 def _figures(scores: Scores) -> blocks.Numbers:

@@ -14,7 +14,7 @@ from lmloop.core.progress import Bar, Progress
 from lmloop.core.record import Record
 from lmloop.core.replies import Kept, fingerprint, remembering
 from lmloop.core.scores import Tested
-from lmloop.core.task import Grade, Task
+from lmloop.core.task import Grade, Remark, Task
 from lmloop.core.weights import open_model
 from lmloop.stages.evaluate.questions import Counted
 
@@ -39,6 +39,7 @@ class Sitting:
         self.remembering = remembering(model, kept)
         self.requests = self.prompt_tokens = self.tokens = self.errors = self.in_a_row = 0
         self.why = ""
+        self.remarkable: dict[str, tuple[Task, list[Grade]]] = {}
 
     @property
     def seconds(self) -> float:
@@ -95,6 +96,15 @@ class Sitting:
             hint="what was answered is kept: run it again to go on (max_errors is the share that may stay open)",
         )
 
+    def remarks(self) -> list[tuple[str, Remark]]:
+        """Give what tasks have to say of all their grades, with the task's name here."""
+        return [(label, remark) for label, (task, grades) in self.remarkable.items() for remark in task.remarks(grades)]
+
+    def _keep(self, label: str, task: Task, grades: Sequence[Grade]) -> None:
+        """Keep the grades of a task that has something to say of all of them."""
+        if type(task).remarks is not Task.remarks:
+            self.remarkable.setdefault(label, (task, []))[1].extend(grades)
+
     def _rows(self, some: Sequence[tuple[str, Task, Record]], said: Sequence[Said]) -> list[Row]:
         """Grade a batch, task by task."""
         grades: dict[int, Grade] = {}
@@ -102,7 +112,9 @@ class Sitting:
             mine = [place for place, (name, _, _) in enumerate(some) if name == label]
             whole = [place for place in mine if not any(reply.error for _, reply in said[place])]
             pairs = [(some[place][2], tuple(reply for _, reply in said[place])) for place in whole]
-            grades.update(zip(whole, some[mine[0]][1].grades(pairs) if pairs else [], strict=True))
+            found = some[mine[0]][1].grades(pairs) if pairs else []
+            self._keep(label, some[mine[0]][1], found)
+            grades.update(zip(whole, found, strict=True))
         return [
             self._row(label, record, said[place], grades.get(place)) for place, (label, _, record) in enumerate(some)
         ]
@@ -122,6 +134,7 @@ class Sitting:
             "cut": any(reply.cut for _, reply in said),
             "error": error,
             "weight": found.weight,
+            "weights": found.weights,
             "values": list(found.values.items()),
             "extracted": found.extracted,
             "answer": record.choices[record.answer] if record.answer is not None else record.text or None,

@@ -1,5 +1,6 @@
 """Leaderboard: scores of several models as one page, with what is chance and what is not."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from lmloop.stages.leaderboard.choosing import samples
 from lmloop.stages.leaderboard.contamination import clean_scores
 from lmloop.stages.leaderboard.gathering import Board, gather
 from lmloop.stages.leaderboard.seeing import show
+from lmloop.stages.leaderboard.suites import tell_suites
 from lmloop.stages.leaderboard.telling import tell
 
 PAGE = "report.html"
@@ -29,7 +31,8 @@ class Leaderboard(Step):
     compared item by item, with Holm's correction; a rank is the interval that the comparisons leave. Of models whose
     training data was made here, each score is given without the questions that stand in it, too (``contamination``).
     The page holds up to ``samples`` questions of each task with all replies; ``lmloop board`` shows them all.
-    With ``commercial``, data whose licence forbids commerce is refused. ``title`` stands at the top.
+    With ``commercial``, data whose licence forbids commerce is refused. ``title`` stands at the top. ``suites`` names
+    those whose averages are given, as their published leaderboards compute them; else all that are complete.
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("scores",)
@@ -39,12 +42,13 @@ class Leaderboard(Step):
     samples: NonNegativeInt = 60
     contamination: bool = True
     commercial: bool = Field(default=False)
+    suites: list[str] = []
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Compare, and write the page and the files."""
         found = gather([item.path for item in inputs])
         self._check_licences(found)
-        data = told(found, context.progress, self.contamination)
+        data = told(found, context.progress, self.contamination, self.suites)
         for name in FILES:
             exporting.write(data, out / name)
         page = page_of(self.title, found, data, self.samples)
@@ -64,9 +68,10 @@ class Leaderboard(Step):
                 )
 
 
-def told(found: Board, progress: Progress, contamination: bool = True) -> dict[str, Any]:
+def told(found: Board, progress: Progress, contamination: bool = True, suites: Sequence[str] = ()) -> dict[str, Any]:
     """Tell all of a board but its items."""
-    return tell(found, clean_scores(found, progress) if contamination else {})
+    data = tell(found, clean_scores(found, progress) if contamination else {})
+    return {**data, "suites": tell_suites(found, suites)}
 
 
 def page_of(title: str, found: Board, data: dict[str, Any], count: int) -> str:

@@ -68,7 +68,18 @@ def as_markdown(data: Mapping[str, Any]) -> str:
             cell = data["cells"].get(f"{name}\n{column['name']}")
             row.append(_number(cell, column["share"], name in column["level"]))
         lines.append(_line(row))
+    for each in data["suites"]:
+        lines += _suite(each)
     return "\n".join(lines) + "\n"
+
+
+def _suite(told: Mapping[str, Any]) -> list[str]:
+    heads = ["model", "average", *next(iter(told["models"].values()))["entries"]]
+    lines = ["", f"{told['title']}", "", _line(heads), _line(["---"] * len(heads))]
+    for name, found in told["models"].items():
+        values = (found["total"], *found["entries"].values())
+        lines.append(_line([name, *("–" if value is None else f"{value:.2f}" for value in values)]))
+    return lines
 
 
 def ordered(data: Mapping[str, Any]) -> list[str]:

@@ -32,7 +32,23 @@ def show(data: Mapping[str, Any]) -> list[blocks.Block]:
         blocks.Numbers("Leaderboard", figures),
         blocks.Table("Scores", tuple(columns), rows, note),
     ]
+    found += [_suite(each) for each in data["suites"]]
     return [*found, bars] if shares else found
+
+
+def _suite(told: Mapping[str, Any]) -> blocks.Block:
+    """Draw a suite's average of each model, with the numbers that it is made of."""
+    entries = list(next(iter(told["models"].values()))["entries"])
+    ordered_models = sorted(told["models"].items(), key=lambda each: -(each[1]["total"] or 0.0))
+    rows = tuple(
+        (name, *(_hundredth(value) for value in (found["total"], *found["entries"].values())))
+        for name, found in ordered_models
+    )
+    return blocks.Table(told["title"], ("model", "average", *entries), rows, " ".join(told["about"].split()))
+
+
+def _hundredth(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _row(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
