@@ -95,9 +95,7 @@ def test_the_items_that_a_point_needs_show_it_in_four_of_five_cases() -> None:
 def test_ranks_are_as_wide_as_the_differences_leave_them() -> None:
     scores = {"best": [1.0] * 60, "good": [1.0] * 57 + [0.0] * 3, "poor": [1.0] * 10 + [0.0] * 50}
     names = list(scores)
-    pairs = {
-        (a, b): compare(scores[a], scores[b]) for place, a in enumerate(names) for b in names[place + 1 :]
-    }
+    pairs = {(a, b): compare(scores[a], scores[b]) for place, a in enumerate(names) for b in names[place + 1 :]}
     found = rank_intervals(names, pairs, corrected(pairs))
     assert found == {"best": (1, 2), "good": (1, 2), "poor": (3, 3)}
     assert rank_intervals(names, pairs, corrected(pairs), higher=False)["poor"] == (1, 1)
