@@ -57,12 +57,10 @@ def model_names(inputs: Sequence[Artifact], models: Mapping[str, Part]) -> list[
     """List all models: the name, what opens it, and the folder of its run where it has one.
 
     Raises:
-        RecipeError: there is none, or two have one name.
+        RecipeError: two have one name.
     """
     found: list[tuple[str, Part | Path, str]] = [(item.id, item.path, item.path.name) for item in inputs]
     found += [(name, part, _run(part)) for name, part in models.items()]
-    if not found:
-        raise RecipeError("there is no model to ask", hint='from = ["base"], or models = ["toy"]')
     names = [name for name, _, _ in found]
     if twice := {name for name in names if names.count(name) > 1}:
         raise RecipeError(f"two models are called {min(twice)!r}", hint='models = { another-name = "..." }')
