@@ -80,7 +80,8 @@ def task_names(tasks: Sequence[Task]) -> dict[str, Task]:
     for task in tasks:
         alike = [other.protocol() for other in tasks if other.name() == task.name()]
         mine = task.protocol() if len(alike) > 1 else {}
-        differ = [name for name in mine if len({_plain(other.get(name)) for other in alike}) > 1]
+        plain = [name for name in mine if not isinstance(mine[name], list | dict)]
+        differ = [name for name in plain if len({_plain(other.get(name)) for other in alike}) > 1]
         told = [_told(name, mine[name]) for name in differ if mine[name] is not None and name not in DIGESTS]
         labels.append(f"{task.name()} ({', '.join(told)[:LONGEST]})" if told else task.name())
     return dict(zip(unique(labels), tasks, strict=True))
