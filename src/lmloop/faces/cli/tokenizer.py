@@ -16,7 +16,10 @@ from lmloop.faces.verb import Verb
 if TYPE_CHECKING:
     from lmloop.kernels.tokenizing.formats import AnyTokenizer
 
-USAGE = "[train FILES | compare TOKENIZERS | extend TOKENIZER FILES | lint TOKENIZER | health MODEL | verify TOKENIZER FILES]"
+USAGE = (
+    "[train FILES | compare TOKENIZERS | extend TOKENIZER FILES | lint TOKENIZER | health MODEL | "
+    "verify TOKENIZER FILES]"
+)
 FORMS = ("train", "compare", "extend", "lint", "health", "verify")
 SHOWN = 12
 
