@@ -5,12 +5,13 @@ from typing import cast
 import pytest
 
 from lmloop.core.listing import KINDS, names
+from lmloop.core.method import Method
 from lmloop.core.op import Op
 from lmloop.core.part import Part, find
 from lmloop.core.reader import Reader
 from lmloop.core.step import Step
 from lmloop.core.task import Task
-from lmloop.testing import check_model, check_op, check_reader, check_step, check_task
+from lmloop.testing import check_method, check_model, check_op, check_reader, check_step, check_task
 
 
 def example(kind: str, name: str) -> Part:
@@ -24,6 +25,8 @@ def check(kind: str, part: Part) -> None:
         check_reader(cast(Reader, part))
     elif kind == "tasks":
         check_task(cast(Task, part))
+    elif kind == "methods":
+        check_method(cast(Method, part))
     elif kind == "models":
         check_model(part)
     else:

@@ -4,7 +4,7 @@
 
     LmloopError            a user's mistake or a machine's limit: one message, one hint, no traceback
     ├── RecipeError        a recipe, its settings or its wiring
-    ├── PartError          an op, reader, model, task or step that cannot be found, loaded or built
+    ├── PartError          an op, reader, model, task, method or step that cannot be found, loaded or built
     ├── DataError          an input file or an artifact that cannot be read
     ├── StepError          a step that could not be finished
     ├── Interrupted        the user stopped the work; running again goes on

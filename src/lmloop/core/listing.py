@@ -6,7 +6,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-PartKind: TypeAlias = Literal["ops", "readers", "models", "tasks", "stages"]
+PartKind: TypeAlias = Literal["ops", "readers", "models", "tasks", "methods", "stages"]
 KINDS: tuple[str, ...] = get_args(PartKind)
 
 

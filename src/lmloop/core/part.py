@@ -4,7 +4,7 @@ A part's name is the name of its file: ``use = "gopher-quality"`` finds ``ops/go
 which defines exactly one public :class:`Part`. There is no table to edit. Listing imports nothing; a
 part's module is imported when the part is built. Parts come from three places, with one contract:
 
-1. the package: a file in ``ops/``, ``readers/``, ``models/``, ``tasks/`` or ``stages/``;
+1. the package: a file in ``ops/``, ``readers/``, ``models/``, ``tasks/``, ``methods/`` or ``stages/``;
 2. a file beside the recipe: ``use = "./my_ops/no_shouting.py"``;
 3. an installed package with an entry point in the group ``lmloop.ops`` (``lmloop.readers``, ...).
 """

@@ -15,7 +15,7 @@ from lmloop.core.task import Task
 from lmloop.faces.settings import write as write_value
 from lmloop.testing.parts import meaning
 
-PARTS = ("op", "reader", "model", "task", "step")
+PARTS = ("op", "reader", "model", "task", "method", "step")
 MOST_SHARED = 2
 """A sentence about more settings than this is not repeated for each of them."""
 

@@ -9,7 +9,7 @@ Shape letters: B rows, T places, D width, V vocabulary.
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, noop_context_fn
 
 from lmloop.nn.attention import Attention
 from lmloop.nn.cache import Cache, LayerCache
@@ -63,7 +63,7 @@ class Trunk(nn.Module):
         self.embed_tokens = nn.Embedding(shape.vocabulary, shape.width)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
         self.norm = Norm(shape.width, shape.norm_epsilon)
-        self.recompute = False
+        self.recompute, self.repeated = False, noop_context_fn
         self.register_buffer("frequencies_F", frequencies(shape), persistent=False)
 
     def forward(self, tokens_BT: Tensor, positions_BT: Tensor, mask: Mask, cache: Cache | None = None) -> Tensor:
@@ -75,7 +75,7 @@ class Trunk(nn.Module):
         turns = (turns[0].to(x_BTD.dtype), turns[1].to(x_BTD.dtype))
         for number, layer in enumerate(self.layers):
             if self.recompute and self.training:
-                x_BTD = checkpoint(layer, x_BTD, turns, mask, use_reentrant=False)
+                x_BTD = checkpoint(layer, x_BTD, turns, mask, use_reentrant=False, context_fn=self.repeated)
             else:
                 x_BTD = layer(x_BTD, turns, mask, cache.layers[number] if cache is not None else None)
         out: Tensor = self.norm(x_BTD)

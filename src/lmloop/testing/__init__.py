@@ -11,6 +11,7 @@ Each check raises :class:`AssertionError` with one sentence that says what is wr
 runs them from the command line.
 """
 
+from lmloop.testing.methods import check_method
 from lmloop.testing.models import check_model
 from lmloop.testing.ops import check_op
 from lmloop.testing.parts import check_part
@@ -18,4 +19,4 @@ from lmloop.testing.readers import check_reader
 from lmloop.testing.steps import check_step
 from lmloop.testing.tasks import check_task
 
-__all__ = ["check_model", "check_op", "check_part", "check_reader", "check_step", "check_task"]
+__all__ = ["check_method", "check_model", "check_op", "check_part", "check_reader", "check_step", "check_task"]

@@ -21,7 +21,7 @@ MOST_SETTINGS = 15
 def check_part(part: Part, kind: str) -> None:
     """Check that a part is documented, is made again from its own settings, and can go to another process.
 
-    ``kind`` is the folder it belongs to: ``ops``, ``readers``, ``models``, ``tasks`` or ``stages``.
+    ``kind`` is the folder it belongs to: ``ops``, ``readers``, ``models``, ``tasks``, ``methods`` or ``stages``.
     """
     name = part.name()
     check_documented(type(part))

@@ -14,7 +14,7 @@ from lmloop.faces.terminal import columns, console, paragraph, print_json
 from lmloop.faces.verb import Verb
 from lmloop.report.units import size
 
-KINDS = ("ops", "readers", "models", "tasks", "stages")
+KINDS = ("ops", "readers", "models", "tasks", "methods", "stages")
 USAGE = "[RUN | part NAME | recipe FILE]"
 
 
@@ -139,6 +139,7 @@ def _example(kind: str, name: str) -> Any:
 def _kind_of(name: str) -> str:
     """Say what kind of part a file or a name stands for."""
     from lmloop.core.listing import names
+    from lmloop.core.method import Method
     from lmloop.core.op import Op
     from lmloop.core.part import find
     from lmloop.core.reader import Reader
@@ -147,7 +148,7 @@ def _kind_of(name: str) -> str:
 
     if name.endswith(".py"):
         part = find("ops", name)
-        classes = {"ops": Op, "readers": Reader, "tasks": Task, "stages": Step}
+        classes = {"ops": Op, "readers": Reader, "tasks": Task, "methods": Method, "stages": Step}
         return next((kind for kind, base in classes.items() if issubclass(part, base)), "models")
     kinds = [kind for kind in KINDS if name in names(kind)]
     if len(kinds) != 1:

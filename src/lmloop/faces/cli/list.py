@@ -14,7 +14,7 @@ from lmloop.faces.verb import Verb
 if TYPE_CHECKING:
     from lmloop.core.card import Card
 
-PARTS = ("ops", "readers", "models", "tasks", "stages")
+PARTS = ("ops", "readers", "models", "tasks", "methods", "stages")
 EVERYTHING = (*PARTS, "recipes", "runs")
 
 

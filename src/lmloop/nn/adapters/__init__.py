@@ -1,0 +1,1 @@
+"""Adapters: what sits on a frozen model and is trained in its place."""
