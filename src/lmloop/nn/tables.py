@@ -22,7 +22,6 @@ class OptimizerTable(Table):
     weight_decay: float = Field(default=0.1, ge=0)
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = Field(default=1.0, gt=0)
-    z_loss: float = Field(default=0.0, ge=0)
 
     def update(self, learning_rate: float) -> Update:
         """Fill in the learning rate, where the table does not say it."""
@@ -33,7 +32,6 @@ class OptimizerTable(Table):
             beta1=self.betas[0],
             beta2=self.betas[1],
             clip=self.clip,
-            z_loss=self.z_loss,
         )
 
 

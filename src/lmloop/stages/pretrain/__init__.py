@@ -16,14 +16,14 @@ from lmloop.kernels.tokenizing import FILE, Tokenizer
 from lmloop.nn.huggingface import CONFIG, read_config
 from lmloop.nn.launching import launch
 from lmloop.nn.shape import Shape
-from lmloop.nn.tables import CheckpointTable, ComputeTable, OptimizerTable, ScheduleTable, every
+from lmloop.nn.tables import CheckpointTable, ComputeTable, ScheduleTable, every
 from lmloop.nn.training import Training
 from lmloop.report import blocks
 from lmloop.stages.pretrain import planning
 from lmloop.stages.pretrain.job import Job, common_index, sources
 from lmloop.stages.pretrain.process import carry_out
 from lmloop.stages.pretrain.seeing import describe
-from lmloop.stages.pretrain.settings import EvaluateTable, ModelTable, WeightCurve
+from lmloop.stages.pretrain.settings import EvaluateTable, ModelTable, OptimizerTable, WeightCurve
 
 
 class Pretrain(Step):

@@ -1,10 +1,13 @@
 """What a training can be told beside its depth, in tables: each has defaults that follow from depth and tokens."""
 
+from dataclasses import replace
 from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from lmloop.nn import tables
 from lmloop.nn.tables import Table
+from lmloop.nn.training import Update
 
 Weight: TypeAlias = Annotated[float, Field(ge=0.0)]
 Progress: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -24,6 +27,16 @@ class ModelTable(Table):
     qk_norm: bool | None = None
     qkv_bias: bool | None = None
     rope_base: float | None = Field(default=None, gt=0)
+
+
+class OptimizerTable(tables.OptimizerTable):
+    """The optimizer; ``z_loss`` is a pull on the size of the logits."""
+
+    z_loss: float = Field(default=0.0, ge=0)
+
+    def update(self, learning_rate: float) -> Update:
+        """Fill in the learning rate, where the table does not say it."""
+        return replace(super().update(learning_rate), z_loss=self.z_loss)
 
 
 class EvaluateTable(Table):
