@@ -154,10 +154,13 @@ class Adapted:
         if isinstance(self.model, Decoder):
             self.model.model.recompute, self.model.model.repeated = True, self.frame.again
             return
-        enable = getattr(self.model, "gradient_checkpointing_enable", None)
-        if enable is None:
-            raise LmloopError("this model has no gradient checkpointing")
-        enable(gradient_checkpointing_kwargs={"use_reentrant": False, "context_fn": self.frame.again})
+        how = {"use_reentrant": False, "context_fn": self.frame.again}
+        for word in ("activation", "gradient"):  # the second is what transformers before version 5 calls it
+            enable = getattr(self.model, f"{word}_checkpointing_enable", None)
+            if enable is not None:
+                enable(**{f"{word}_checkpointing_kwargs": how})
+                return
+        raise LmloopError("this model has no gradient checkpointing")
 
     def remove(self) -> None:
         """Take the adapter off; a module without any is what it was before."""

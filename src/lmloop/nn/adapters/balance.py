@@ -39,7 +39,7 @@ def localized(
     first_M = first_N.new_zeros(samples).index_put_((sample_N,), first_N)
     first_E = torch.arange(experts, device=weights_NE.device) < experts // 2
     fits_ME = first_M[:, None] == first_E
-    z_ME = sums_ME * torch.where(fits_ME, 1 + tilt, 1 - tilt)
+    z_ME = sums_ME * (1 - tilt + 2 * tilt * fits_ME.to(sums_ME.dtype))
     if counted_N is not None:  # a sample of nothing but padding is none
         real_M = torch.zeros(samples, dtype=torch.bool, device=z_ME.device).index_put_(
             (sample_N[counted_N],), counted_N[counted_N]
