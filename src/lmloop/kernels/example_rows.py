@@ -3,8 +3,8 @@
 Shape letters: B rows, T places of a row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -65,11 +65,13 @@ class Filled:
 
 @dataclass(frozen=True)
 class ExampleBatches:
-    """Batches of so many rows: ``batch(step)`` is a pure function. The last one has what is left, and empty rows."""
+    """Batches of so many rows: ``batch(step)`` is a pure function.
+
+    The last step of packed rows has what is left, and empty rows; where rows belong together the first ones come again.
+    """
 
     filled: Filled
     rows: int
-    beside: Callable[[Examples, Sequence[Integers]], Mapping[str, Integers]] | None = None
 
     @property
     def steps(self) -> int:
@@ -80,7 +82,9 @@ class ExampleBatches:
         """Give the rows of a step; behind the last one it begins anew."""
         first = step % self.steps * self.rows
         chosen = self.filled.rows[first : first + self.rows]
-        chosen = [*chosen, *[np.empty(0, np.int64)] * (self.rows - len(chosen))]
+        while len(chosen) < self.rows:
+            short = self.rows - len(chosen)
+            chosen = chosen + ([np.empty(0, np.int64)] * short if self.filled.packed else self.filled.rows[:short])
         return self.made(chosen)
 
     def made(self, chosen: Sequence[Integers]) -> Rows:
@@ -89,8 +93,11 @@ class ExampleBatches:
         longest = max((int(examples.places[row].sum()) for row in chosen), default=1)
         room = self.filled.context if self.filled.packed else -(-max(longest, 1) // UNIT) * UNIT
         rows = as_rows(examples, chosen, room)
-        more = self.beside(examples, chosen) if self.beside is not None else {}
-        return Rows(rows.tokens_BT, rows.targets_BT, rows.positions_BT, rows.documents_BT, {**rows.beside, **more})
+        if self.filled.group > 1:
+            leads = np.arange(len(chosen)) % self.filled.group == 0
+            good = np.array([examples.good[row].all() for row in chosen], np.int64)
+            return replace(rows, beside={**rows.beside, "units": leads.astype(np.int64), "good": good})
+        return rows
 
     def held(self, size: int) -> Held:
         """Give all rows, so many at a time, to measure with."""

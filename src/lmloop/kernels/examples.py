@@ -111,3 +111,19 @@ class Examples:
         """Give an example's ids, and which are learnt."""
         cut = slice(self.starts[number], self.ends[number])
         return self.ids[cut], self.learnt[cut]
+
+
+def crossed(examples: Examples) -> Examples:
+    """Put behind each example one with its prompt and the reply of the next: one that was not meant for it."""
+    count = len(examples)
+    ids: list[npt.NDArray[np.uint32]] = []
+    learnt: list[npt.NDArray[np.bool_]] = []
+    for number in range(count):
+        mine, marks = examples.read(number)
+        other, other_marks = examples.read((number + 1) % count)
+        prompt, reply = int(np.argmax(marks)), int(np.argmax(other_marks))
+        ids += [mine, np.concatenate([mine[:prompt], other[reply:]])]
+        learnt += [marks, np.concatenate([marks[:prompt], other_marks[reply:]])]
+    ends = np.cumsum([len(each) for each in ids], dtype=np.int64)
+    twice = {name: np.repeat(getattr(examples, name), 2) for name in ("tasks", "sizes", "good")}
+    return Examples(np.concatenate(ids), np.concatenate(learnt), ends, **twice)

@@ -89,6 +89,13 @@ class Encoder:
             raise Unfit(REFUSED) from None
         return [int(token) for token in self.tokenizer.encode(text, specials=True)]
 
+    def ends(self, examples: list[Example]) -> set[int]:
+        """Give the special tokens that end what is learnt: writing is to end there, too."""
+        last = {
+            next(id for id, mark in zip(reversed(e.ids), reversed(e.learnt), strict=True) if mark) for e in examples
+        }
+        return last & self._specials
+
     def _reply(self, turns: tuple[Turn, ...], text: str) -> Example:
         if not text.strip():
             raise Unfit(NO_REPLY)

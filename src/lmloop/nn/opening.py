@@ -1,0 +1,84 @@
+"""Opening a model, whatever lies in its folder: whole weights, or an adapter and where the model is that it sits on."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from lmloop.core.draft import draft
+from lmloop.core.errors import DataError, LmloopError
+from lmloop.nn.huggingface import CONFIG, load_model
+
+ADAPTER, BASE = "adapter_config.json", "base.json"
+"""An adapter's folder has the first, and the second beside it, which names the folder of its model."""
+
+
+def is_adapter(folder: Path) -> bool:
+    """Say whether an adapter lies in a folder, and no whole model."""
+    return (folder / ADAPTER).is_file() and not (folder / CONFIG).is_file()
+
+
+def write_base(folder: Path, base: Path) -> None:
+    """Note which model an adapter sits on: by its place beside the adapter's folder, or by its whole path."""
+    beside = base.parent.resolve() == folder.parent.resolve()
+    said = {"folder": os.path.relpath(base, folder) if beside else str(base.resolve()), "name": base.name}
+    with draft(folder / BASE) as place:
+        place.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+
+
+def base_of(folder: Path) -> Path:
+    """Find the model that the adapter in a folder sits on.
+
+    Raises:
+        DataError: it is not known, or not there any more.
+    """
+    try:
+        said = json.loads((folder / BASE).read_text(encoding="utf-8"))
+        base: Path = (folder / str(said["folder"])).resolve()
+    except (OSError, ValueError, KeyError, TypeError) as bad:
+        raise DataError(f"{folder} does not say which model its adapter sits on: {bad}", hint=BASE) from None
+    if not base.is_dir():
+        raise DataError(f"the adapter in {folder.name} sits on {base}, which is not there", hint="put it back there")
+    return base
+
+
+def open_decoder(folder: Path) -> Any:
+    """Open a model on the CPU: a decoder with its adapter on it, if one lies there.
+
+    Raises:
+        DataError: there is no model, or its adapter's model is gone.
+    """
+    if not is_adapter(folder):
+        return load_model(folder)
+    from lmloop.nn.adapters.files import load
+
+    decoder = open_plain(base_of(folder))
+    load(decoder, folder)
+    return decoder
+
+
+def open_plain(folder: Path) -> Any:
+    """Open a model to put an adapter on; one that lies there already is merged into its weights.
+
+    Raises:
+        DataError: there is no model.
+        LmloopError: the adapter has no fixed weights, so that nothing can sit on top of it.
+    """
+    if not is_adapter(folder):
+        return load_model(folder)
+    from lmloop.nn.adapters.files import load
+    from lmloop.nn.adapters.merging import merge
+
+    decoder = open_plain(base_of(folder))
+    adapted = load(decoder, folder)
+    try:
+        merge(adapted)
+    except LmloopError as bad:
+        raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", bad.hint) from None
+    adapted.remove()
+    return decoder
+
+
+def plain_of(folder: Path) -> Path:
+    """Find the folder of whole weights that everything in a folder sits on in the end."""
+    return plain_of(base_of(folder)) if is_adapter(folder) else folder
