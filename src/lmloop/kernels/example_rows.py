@@ -114,7 +114,8 @@ def as_rows(examples: Examples, chosen: Sequence[Integers], room: int) -> Rows:
     for row, numbers in enumerate(chosen):
         start = 0
         for document, number in enumerate(numbers.tolist()):
-            ids, learnt = examples.read(number)
+            read, learnt = examples.read(number)
+            ids = read.astype(np.int64)
             stop = start + len(ids) - 1
             tokens[row, start:stop] = ids[:-1]
             targets[row, start:stop] = np.where(learnt[1:], ids[1:], IGNORED)

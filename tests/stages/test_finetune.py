@@ -1,0 +1,211 @@
+"""The finetune step from records to a model that opens, with all that can go wrong in between."""
+
+import json
+
+import numpy as np
+import pytest
+from finetune_ground import COMPUTE, said, turn, write, write_base, write_records
+
+from lmloop import run
+from lmloop.core.card import list_files
+from lmloop.core.errors import Interrupted, LmloopError
+from lmloop.core.model import Sampling
+from lmloop.core.record import Turn
+from lmloop.core.step import BLOCKS
+from lmloop.core.weights import open_model
+from lmloop.report import blocks
+
+LORA = {"use": "lora", "rank": 4, "dropout": 0.1}
+FAST = {"learning_rate": 1e-2}
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A model and records in the current folder; small tensors are slower on two threads."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    write_base(tmp_path / "model")
+    write_records(tmp_path)
+    yield tmp_path
+    torch.set_num_threads(before)
+
+
+def recipe(*more, files=("next", "last"), **settings):
+    raws = [{"id": name, "use": "ingest", "reader": {"use": "chat", "files": [f"{name}.jsonl"]}} for name in files]
+    for raw in raws:
+        if raw["id"] == "votes":
+            raw["reader"]["use"] = "jsonl"
+    tuned = {
+        "id": "tuned",
+        "use": "finetune",
+        "from": list(files),
+        "base": "model",
+        "method": LORA,
+        "context": 32,
+        "epochs": 2,
+        "evaluate": {"held": 0.1},
+        "optimizer": FAST,
+        "compute": COMPUTE,
+    }
+    return {"name": "t", "seed": 3, "step": [*raws, tuned | settings, *more]}
+
+
+def tuned(home, *more, **settings):
+    return run(recipe(*more, **settings), home=home, workers=1)["tuned"]
+
+
+def base_model(place):
+    """Make the bare model one that opens, too."""
+    (place / "model" / "model.json").write_text('{"use": "lmloop"}')
+    return place / "model"
+
+
+def rows(done):
+    return [json.loads(line) for line in (done.path / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_it_learns_and_the_adapter_opens_beside_its_model(place):
+    done = tuned(place / "runs", epochs=12)
+    assert done.metrics["loss/next"] < done.metrics["before/next"] - 2
+    assert done.metrics["examples"] + done.metrics["held"] == 144
+    assert not (done.path / "config.json").exists()
+    assert json.loads((done.path / "base.json").read_text())["name"] == "model"
+    prompt = (Turn("text", "<user>ab?\n<assistant>"),)
+    before, after = (open_model(folder) for folder in (base_model(place), done.path))
+    scores = [model.score([(prompt, "c\n")])[0].logprob for model in (before, after)]
+    assert scores[1] > scores[0] + 2
+    assert after.generate([prompt], Sampling(max_tokens=3))[0].text
+
+
+def test_the_same_seed_gives_the_same_bytes(place):
+    one, other = tuned(place / "one"), run(recipe(), home=place / "other", workers=2)["tuned"]
+
+    def files(folder):
+        return {name: row for name, row in list_files(folder).items() if name not in (BLOCKS, "base.json")}
+
+    assert files(one.path) == files(other.path)
+
+
+def test_merged_weights_are_equal_to_the_adapter(place):
+    import torch
+
+    from lmloop.nn.opening import open_decoder
+
+    one, other = tuned(place / "runs"), tuned(place / "runs", merged=True)
+    ids = torch.arange(20)[None] + 97
+    with torch.no_grad():
+        outputs = [open_decoder(folder).eval()(ids) for folder in (one.path, other.path, other.path / "adapter")]
+    assert torch.allclose(outputs[0], outputs[1], atol=1e-5)
+    assert torch.allclose(outputs[0], outputs[2], atol=1e-6)
+    assert not torch.allclose(outputs[0], open_decoder(place / "model").eval()(ids), atol=1e-2)
+
+
+def test_all_weights_are_tuned_where_no_method_is_named(place):
+    done = tuned(place / "runs", method="full", epochs=6)
+    assert done.metrics["trained_share"] == 1
+    assert done.metrics["loss/next"] < done.metrics["before/next"] - 2
+    assert (done.path / "model.safetensors").exists()
+
+
+def test_a_tuned_model_is_tuned_further_with_its_adapter_in_it(place):
+    later = {"id": "later", "use": "finetune", "from": ["next", "tuned"], "method": LORA, "context": 32}
+    done = run(recipe({**later, "optimizer": FAST, "compute": COMPUTE}, epochs=8), home=place / "runs", workers=1)
+    assert done["later"].metrics["before/next"] == pytest.approx(done["tuned"].metrics["loss/next"], abs=0.4)
+    assert open_model(done["later"].path).generate([(Turn("text", "a"),)], Sampling(max_tokens=2))
+
+
+@pytest.mark.parametrize("method", [LORA, {"use": "mixlora", "experts": 4, "rank": 2, "attention": ["q_proj"]}, "full"])
+def test_interrupted_and_gone_on_with_the_bytes_are_the_same(place, method, monkeypatch):
+    from lmloop.nn.trainer import Trainer
+
+    whole = tuned(place / "whole", method=method)
+    advance, count = Trainer._advance, [0]
+
+    def stopping(self, *rest):
+        count[0] += 1
+        if count[0] in (4, 9):
+            raise KeyboardInterrupt
+        advance(self, *rest)
+
+    monkeypatch.setattr(Trainer, "_advance", stopping)
+    for _ in range(2):
+        with pytest.raises(Interrupted):
+            tuned(place / "cut", method=method)
+    done = tuned(place / "cut", method=method)
+    weights = [name for name in list_files(whole.path) if name.endswith((".safetensors", "metrics.jsonl"))]
+    assert len(weights) > 2
+    for name in weights:
+        assert (done.path / name).read_bytes() == (whole.path / name).read_bytes(), name
+
+
+def test_it_stops_when_it_gets_no_better_and_keeps_the_best(place):
+    done = tuned(
+        place / "runs", epochs=40, optimizer={"learning_rate": 3e-2}, evaluate={"held": 0.2, "every": 5, "patience": 2}
+    )
+    held = [row for row in rows(done) if "held" in row]
+    means = [np.mean([score["loss"] for score in row["held"].values()]) for row in held]
+    best = int(np.argmin(means))
+    assert done.metrics["best_step"] == held[best]["step"]
+    assert len(held) == best + 3
+    assert done.metrics["steps"] == held[-1]["step"] < 40 * 5
+
+
+def test_what_cannot_be_learnt_is_counted_and_kept_to_look_at(place):
+    write(
+        place / "odd.jsonl",
+        [
+            {"messages": [said("user", "x" * 50), said("assistant", "y")]},
+            {"messages": [said("user", "short"), said("assistant", "z" * 50)]},
+            {"messages": [said("user", "fine"), said("assistant", "yes")]},
+        ],
+    )
+    write(place / "empty.jsonl", [{"prompt": [turn("user", "a")], "text": " \n"}, {"text": "a document"}])
+    raw = {"id": "empty", "use": "ingest", "reader": {"use": "jsonl", "files": ["empty.jsonl"]}}
+    wanted = recipe(files=("next", "odd"))
+    wanted["step"] = [raw, *wanted["step"]]
+    wanted["step"][-1]["from"].append("empty")
+    done = run(wanted, home=place / "runs", workers=1)["tuned"]
+    assert done.metrics["drop/finetune/the prompt alone fills the context"] == 1
+    assert done.metrics["drop/finetune/the reply is empty"] == 1
+    assert done.metrics["cut"] == 1
+    from lmloop.core.dropped import Choice, find
+
+    assert {row["drop.reason"] for row in find(done.path, [], Choice())} == {
+        "the prompt alone fills the context",
+        "the reply is empty",
+    }
+    wanted["step"][-1]["data"] = {"too_long": "drop"}
+    done = run(wanted, home=place / "runs", workers=1)["tuned"]
+    assert done.metrics["drop/finetune/too long"] == 2
+
+
+def test_the_report_shows_losses_examples_and_replies(place):
+    done = tuned(place / "runs", method={"use": "mixlora", "experts": 4, "rank": 2})
+    shown = {block.title: block for block in blocks.read(done.path / BLOCKS)}
+    assert [line.name for line in shown["Loss"].lines] == ["training", "held out: last", "held out: next"]
+    assert shown["Loss"].lines[1].x[0] == 0
+    assert shown["Examples by task"].categories == ("last", "next")
+    assert any("after" in passage.label for passage in shown["What it replies"].passages)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"base": ""}, "starts from one model"),
+        ({"base": "nowhere"}, "no model in"),
+        ({"context": 4096}, "made for 128 tokens"),
+        ({"mixture": {"three": 1}}, "no task 'three'"),
+        ({"mixture": {"next": 0, "last": 0}}, "nothing to learn"),
+        ({"method": "lorra"}, "no method called 'lorra'"),
+        ({"method": {"use": "moelora", "tasks": 1}}, "knows 1 tasks"),
+        ({"optimizer": {"use": "muon"}}, "muon changes whole matrices"),
+        ({"objective": "dpo"}, "nothing says which reply is better: 144"),
+        ({"objective": "dop"}, "objective"),
+        ({"data": {"template": "none.jinja"}}, "no file"),
+    ],
+)
+def test_mistakes_are_told(place, settings, message):
+    with pytest.raises(LmloopError, match=message):
+        tuned(place / "runs", **settings)
