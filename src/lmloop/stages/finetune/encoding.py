@@ -1,7 +1,7 @@
 """From a record to examples: what is read, and which of it is to be learnt."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -40,13 +40,14 @@ class Encoder:
     def examples(self, record: Record, reads: Reads) -> list[Example]:
         """Give what a record teaches: a reply, a better and a worse one for each worse one, or replies with verdicts.
 
+        Replies that are compared or judged are the last of their conversation alone.
+
         Raises:
             Unfit: nothing can be learnt from it.
         """
-        if reads == "pairs":
-            return list(self._pairs(record))
-        if reads == "verdicts":
-            return list(self._verdicts(record))
+        if reads in ("pairs", "verdicts"):
+            last = replace(self, learn="last")
+            return list(last._pairs(record) if reads == "pairs" else last._verdicts(record))
         if record.choices:
             if record.answer is None:
                 raise Unfit(NO_PAIR)
