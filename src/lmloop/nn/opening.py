@@ -19,8 +19,8 @@ def is_adapter(folder: Path) -> bool:
 
 
 def write_base(folder: Path, base: Path) -> None:
-    """Note which model an adapter sits on: by its place beside the adapter's folder, or by its whole path."""
-    beside = base.parent.resolve() == folder.parent.resolve()
+    """Note which model an adapter sits on: by the way there if both lie in one home, or by its whole path."""
+    beside = base.resolve().parent in folder.resolve().parents
     said = {"folder": os.path.relpath(base, folder) if beside else str(base.resolve()), "name": base.name}
     with draft(folder / BASE) as place:
         place.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")

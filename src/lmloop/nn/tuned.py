@@ -12,6 +12,8 @@ from lmloop.core.method import Method
 from lmloop.core.rows import Rows
 from lmloop.nn.adapters.adapted import Adapted
 from lmloop.nn.adapters.attach import attach
+from lmloop.nn.adapters.layout import places
+from lmloop.nn.adapters.lowrank import matrix
 from lmloop.nn.decode import Drawing, write
 from lmloop.nn.goals.settings import Goal
 from lmloop.nn.opening import open_plain
@@ -35,6 +37,12 @@ def sizes(policy: Policy) -> tuple[int, int]:
     weights = list(policy.decoder.parameters())
     trained = sum(weight.numel() for weight in weights if weight.requires_grad)
     return trained, trained if policy.adapted is None else sum(w.numel() for w in weights if not w.requires_grad)
+
+
+def weights_a_rank(policy: Policy) -> int:
+    """Count the weights of a LoRA of rank 1 on all linears: what tells the rank of one that is as large as another."""
+    linears = [place for place in places(policy.decoder) if place.part != "block"]
+    return sum(sum(matrix(policy.decoder.get_submodule(place.name)).shape) for place in linears)
 
 
 def take(policy: Policy, weights: Mapping[str, Tensor]) -> None:

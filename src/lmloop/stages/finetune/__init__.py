@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
 from typing import Any, ClassVar
@@ -16,8 +18,10 @@ from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import DROPPED, list_shards, prune
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
+from lmloop.core.method import Method
+from lmloop.core.part import build
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
-from lmloop.core.weights import write_model
+from lmloop.core.weights import MODEL, write_model
 from lmloop.kernels.tokenizing import CONFIG as TOKENIZER_CONFIG
 from lmloop.kernels.tokenizing import FILE, TEMPLATE, Tokenizer
 from lmloop.nn.goals.settings import AnyGoal, Sft
@@ -29,7 +33,7 @@ from lmloop.nn.training import Training
 from lmloop.report import blocks
 from lmloop.stages.finetune import planning
 from lmloop.stages.finetune.job import Data, Job
-from lmloop.stages.finetune.process import carry_out
+from lmloop.stages.finetune.process import BASELINE, TRAINED, carry_out
 from lmloop.stages.finetune.rendering import Reading, RenderTask, render_shard, template_digest, total
 from lmloop.stages.finetune.seeing import describe
 from lmloop.stages.finetune.settings import DataTable, EvaluateTable, MethodOrFull, OptimizerTable, ScheduleTable
@@ -93,6 +97,8 @@ class Finetune(Step):
         write_model(out, {"use": "reward" if self.objective.use == "reward" else "lmloop"})
         with draft(out / GENERATION) as place:
             place.write_text(json.dumps({"eos_token_id": list(job.ends)}), encoding="utf-8")
+        if self.baseline:
+            self._beside(job, context)
         shown, metrics = describe(job, results)
         blocks.write(out / BLOCKS, shown)
         return metrics
@@ -146,9 +152,15 @@ class Finetune(Step):
             )
         return results
 
+    def _check(self, tasks: Sequence[str]) -> None:
+        """See that the settings go together."""
+        planning.check_method(self.method, self.optimizer.use, tasks)
+        if self.baseline and self.method is None:
+            raise RecipeError("a baseline is a LoRA beside a method", hint='name one: method = "mixlora"')
+
     def _job(self, folder: Path, results: list[Result], out: Path, context: Context) -> Job:
         tasks = sorted({name for result in results for kind in ("train", "held") for name in result["tasks"][kind]})
-        planning.check_method(self.method, self.optimizer.use, tasks)
+        self._check(tasks)
         pieces = {
             kind: [(str(out / WORK / kind / f"{n:05d}.npz"), result["tasks"][kind]) for n, result in enumerate(results)]
             for kind in ("train", "held")
@@ -202,6 +214,24 @@ class Finetune(Step):
             measure_first=True,
             outliers=self.objective.reads != "tasks",
         )
+
+    def _beside(self, job: Job, context: Context) -> None:
+        """Tune a LoRA on all linears with about as many trained weights, on the same rows."""
+        size = json.loads((job.out / TRAINED).read_text(encoding="utf-8"))
+        rank = max(1, round(size["trained"] / size["a_rank"]))
+        method = build("methods", {"use": "lora", "rank": rank, "alpha": 2 * rank})
+        assert isinstance(method, Method)
+        shape = read_config(plain_of(job.base))
+        rate = planning.learning_rate(shape, method, self.objective)
+        training = replace(job.training, update=self.optimizer.update(rate))
+        out = job.out / BASELINE
+        out.mkdir(exist_ok=True)
+        spec = method.spec()
+        self._train(replace(job, method=spec, training=training, out=out, merged=False, label="baseline"), context)
+        for name in (*FOLDERS, MODEL):
+            if (job.out / name).is_file():
+                copyfile(job.out / name, out / name)
+        shutil.rmtree(out / WORK, ignore_errors=True)
 
     def _train(self, job: Job, context: Context) -> None:
         ranks = self.compute.processes()

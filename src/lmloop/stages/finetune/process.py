@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lmloop.nn.policy import Policy
     from lmloop.nn.tuning import Tuning
 
-ROUTING, SAMPLES, TRAINED = "routing.json", "samples.json", "trained.json"
+ROUTING, SAMPLES, TRAINED, BASELINE = "routing.json", "samples.json", "trained.json", "baseline"
 ROUTED_PARTS = 16
 """So many parts of the held-out rows are passed through the model to see what its routers do."""
 
@@ -22,7 +22,7 @@ ROUTED_PARTS = 16
 def carry_out(job: Job, progress: Progress) -> None:
     """Tune, in this process; the first of several ranks speaks, and writes the result."""
     from lmloop.nn.trainer import Trainer
-    from lmloop.nn.tuned import open_policy, sizes, take
+    from lmloop.nn.tuned import open_policy, sizes, take, weights_a_rank
     from lmloop.nn.tuning import Tuning
 
     policy = open_policy(job.base, job.build_method(), job.settings, job.training.seed)
@@ -45,7 +45,7 @@ def carry_out(job: Job, progress: Progress) -> None:
             tuning = Tuning(policy, job.settings)
         _look(job, tuning)
         _write(job, policy)
-        _note(job, TRAINED, {"trained": trained, "whole": whole})
+        _note(job, TRAINED, {"trained": trained, "whole": whole, "a_rank": weights_a_rank(policy)})
     trainer.ranks.wait()
     trainer.ranks.leave()
 
