@@ -190,6 +190,44 @@ def test_the_report_shows_losses_examples_and_replies(place):
     assert any("after" in passage.label for passage in shown["What it replies"].passages)
 
 
+@pytest.mark.parametrize("goal", ["dpo", "kto", "simpo", {"use": "orpo", "weight": 1.0}, "ipo"])
+def test_preferences_move_what_is_said(place, goal):
+    done = tuned(place / "runs", files=("votes",), objective=goal, epochs=8, optimizer={"learning_rate": 5e-3})
+    assert done.metrics["margin/votes"] > 0
+    if goal != "kto":
+        assert done.metrics["accuracy/votes"] > 0.9
+    prompt = (Turn("text", "<user>ab?\n<assistant>"),)
+    models = [open_model(folder) for folder in (base_model(place), done.path)]
+    scores = [[model.score([(prompt, text)])[0].logprob for text in ("c\n", "!!\n")] for model in models]
+    assert scores[1][0] - scores[1][1] > scores[0][0] - scores[0][1] + 1
+
+
+def test_a_reward_model_prefers_what_people_did(place):
+    done = tuned(place / "runs", files=("votes",), objective="reward", epochs=8, optimizer={"learning_rate": 5e-3})
+    assert done.metrics["accuracy/votes"] == 1
+    judge = open_model(done.path)
+    prompt = (Turn("user", "ab?"),)
+    better, worse = judge.score([(prompt, "c"), (prompt, "!!")])
+    assert worse.logprob < better.logprob <= 0
+    alone = judge.score([(prompt, "!!")])[0]
+    assert alone.logprob == pytest.approx(worse.logprob, abs=1e-5)
+
+
+def test_a_lora_of_equal_size_is_tuned_beside_a_mixture(place):
+    method = {"use": "mixlora", "experts": 4, "rank": 2}
+    done = tuned(place / "runs", method=method, baseline=True)
+    assert done.metrics["baseline/trained"] == pytest.approx(done.metrics["trained"], rel=0.25)
+    assert "baseline/loss/next" in done.metrics
+    shown = {block.title: block for block in blocks.read(done.path / BLOCKS)}
+    assert [row[0] for row in shown["Beside a LoRA of equal size"].rows] == ["mixlora", "lora of equal size"]
+    heat = shown["Which task uses which expert"]
+    assert heat.rows == ("last", "next")
+    assert all(sum(row) == pytest.approx(1, abs=0.01) for row in heat.values)
+    assert len(shown["Load of the experts"].rows) == 1
+    assert shown["How alike the experts are"].values[0][0] == 1
+    assert open_model(done.path / "baseline").generate([(Turn("text", "a"),)], Sampling(max_tokens=2))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
