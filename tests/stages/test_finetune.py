@@ -214,6 +214,50 @@ def test_a_reward_model_prefers_what_people_did(place):
     assert alone.logprob == pytest.approx(worse.logprob, abs=1e-5)
 
 
+VOWELS = """\
+\"\"\"Vowels: write as many as you can.\"\"\"
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from lmloop.core.model import Generates, Reply, Request, Sampling, Writing
+from lmloop.core.record import Record, Turn
+from lmloop.core.task import Grade, Task
+
+
+class Vowels(Task):
+    \"\"\"Count the letters a and e in a reply.\"\"\"
+
+    needs: ClassVar[tuple[type, ...]] = (Generates,)
+
+    def questions(self) -> Iterator[Record]:
+        for letter in "bcdfgh":
+            yield Record(prompt=(Turn("user", letter),))
+
+    def ask(self, record: Record, said: Sequence[Reply] = ()) -> list[Request]:
+        return [] if said else [Writing(record.prompt, Sampling(max_tokens=6))]
+
+    def grade(self, record: Record, said: Sequence[Reply]) -> Grade:
+        text = said[0].text
+        return Grade(record.id, {"score": sum(letter in "ae" for letter in text) / 6})
+"""
+
+
+@pytest.mark.parametrize("method", [LORA, {"use": "moelora", "experts": 4, "rank": 4, "tasks": 1}])
+def test_a_task_that_grades_itself_is_a_reward(place, method):
+    (place / "vowels.py").write_text(VOWELS)
+    goal = {"use": "grpo", "questions": 2, "replies": 8, "tokens": 6, "beta": 0.0}
+    settings = {"objective": goal, "tasks": ["./vowels.py"], "from": [], "epochs": 8 if method == LORA else 1}
+    done = tuned(place / "runs", files=(), method=method, **settings)
+    assert done.metrics["steps"] == (24 if method == LORA else 3)
+    if method == LORA:
+        assert done.metrics["reward"] > done.metrics["before/reward"] + 0.1
+    with pytest.raises(LmloopError, match="does not ask for one written reply"):
+        tuned(place / "runs", files=(), **{**settings, "tasks": ["spelling"]})
+    with pytest.raises(LmloopError, match="tasks alone"):
+        tuned(place / "runs", **{**settings, "from": ["next"]})
+
+
 def test_a_lora_of_equal_size_is_tuned_beside_a_mixture(place):
     method = {"use": "mixlora", "experts": 4, "rank": 2}
     done = tuned(place / "runs", method=method, baseline=True)

@@ -21,17 +21,22 @@ from lmloop.core.extras import need
 from lmloop.core.method import Method
 from lmloop.core.part import build
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.core.task import AnyTask
 from lmloop.core.weights import MODEL, write_model
 from lmloop.kernels.tokenizing import CONFIG as TOKENIZER_CONFIG
 from lmloop.kernels.tokenizing import FILE, TEMPLATE, Tokenizer
-from lmloop.nn.goals.settings import AnyGoal, Sft
+from lmloop.kernels.tokenizing.chat import Template
+from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
 from lmloop.nn.huggingface import CONFIG, read_config
 from lmloop.nn.launching import launch
 from lmloop.nn.opening import plain_of
+from lmloop.nn.schedule import Schedule
 from lmloop.nn.tables import ComputeTable, every
-from lmloop.nn.training import Training
+from lmloop.nn.training import Computing, Training, Update
 from lmloop.report import blocks
 from lmloop.stages.finetune import planning
+from lmloop.stages.finetune.asking import reply_ends
+from lmloop.stages.finetune.encoding import Encoder
 from lmloop.stages.finetune.job import Data, Job
 from lmloop.stages.finetune.process import BASELINE, TRAINED, carry_out
 from lmloop.stages.finetune.rendering import Reading, RenderTask, render_shard, template_digest, total
@@ -59,6 +64,7 @@ class Finetune(Step):
 
     takes: ClassVar[tuple[Kind, ...]] = ("records", "weights")
     makes: ClassVar[Kind] = "weights"
+    needs_input: ClassVar[bool] = False
 
     base: str = ""
     method: MethodOrFull = None
@@ -68,6 +74,7 @@ class Finetune(Step):
     batch: int | None = Field(default=None, ge=1)
     data: DataTable = DataTable()
     mixture: dict[str, float] = {}
+    tasks: list[AnyTask] = []
     baseline: bool = False
     merged: bool = False
     optimizer: OptimizerTable = OptimizerTable()
@@ -91,8 +98,8 @@ class Finetune(Step):
         need("torch", "train")
         folder = self._folder(inputs, context)
         self._tokenizer(folder, out)
-        results = self._render(inputs, out, context)
-        job = self._job(folder, results, out, context)
+        results = self._render(inputs, out, context) if self.objective.reads != "tasks" else []
+        job = self._job(folder, results, out, context) if results else self._rewarded(folder, inputs, out, context)
         self._train(job, context)
         write_model(out, {"use": "reward" if self.objective.use == "reward" else "lmloop"})
         with draft(out / GENERATION) as place:
@@ -152,6 +159,37 @@ class Finetune(Step):
             )
         return results
 
+    def _rewarded(self, folder: Path, inputs: Sequence[Artifact], out: Path, context: Context) -> Job:
+        """Plan a tuning on tasks that grade what the model writes."""
+        goal = self.objective
+        assert isinstance(goal, Grpo)
+        if not self.tasks or any(item.kind == "records" for item in inputs) or self.compute.processes() > 1:
+            raise RecipeError(
+                "grpo learns from tasks alone, in one process", hint='tasks = ["..."], and no records in from'
+            )
+        names = [task.name() for task in self.tasks]
+        self._check(names)
+        job = Job(
+            base=folder,
+            method=self.method.spec() if self.method is not None else None,
+            goal=goal.model_dump(),
+            data=Data((), (), names, [1.0] * len(names), self.epochs, self.context, False),
+            training=Training(1, 1, 1, 0, Schedule("cosine", 1, 0, 0, 0.0), Update(), Computing(), 1, 1),
+            tokenizer=out,
+            out=out,
+            merged=self.merged,
+            tasks=[task.spec() for task in self.tasks],
+        )
+        asked = job.asked()
+        length = round(sum(len(ids) for _, ids in asked.prompts) / len(asked.prompts)) + goal.tokens
+        steps = max(1, round(self.epochs * len(asked.prompts) / goal.questions))
+        texts = ["\n".join(turn.text for turn in record.prompt) for _, record, _ in asked.questions]
+        samples = [(task, text, ids) for (task, ids), text in zip(asked.prompts, texts, strict=True)]
+        training = self._steps(folder, steps, goal.questions * goal.replies, length, context)
+        encoder = Encoder(asked.tokenizer, Template.load(out), "last", self.context, "cut")
+        ends = reply_ends(encoder)
+        return replace(job, training=training, samples=samples[: self.evaluate.samples], ends=ends)
+
     def _check(self, tasks: Sequence[str]) -> None:
         """See that the settings go together."""
         planning.check_method(self.method, self.optimizer.use, tasks)
@@ -196,6 +234,10 @@ class Finetune(Step):
         length = self.context if filled.packed else mean
         rows = planning.rows_of(len(filled.rows), self.batch, length, ranks, together)
         steps = -(-len(filled.rows) // rows)
+        return self._steps(folder, steps, rows, length, context)
+
+    def _steps(self, folder: Path, steps: int, rows: int, length: int, context: Context) -> Training:
+        """Fill in the numbers of a training of so many steps of so many rows."""
         shape = read_config(plain_of(folder))
         if self.context > shape.context:
             raise RecipeError(f"the model was made for {shape.context} tokens: context = {self.context} is too much")
@@ -209,7 +251,7 @@ class Finetune(Step):
             computing=self.compute.computing(context.workers),
             evaluate_every=every(steps, self.evaluate.every, planning.EVALUATIONS),
             checkpoint_every=every(steps, None, planning.CHECKPOINTS),
-            together=together,
+            together=self.objective.together,
             patience=self.evaluate.patience,
             measure_first=True,
             outliers=self.objective.reads != "tasks",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmloop.core.draft import draft
 from lmloop.core.progress import Progress
+from lmloop.core.rows import Batches
 from lmloop.kernels.tokenizing import Tokenizer
 from lmloop.stages.finetune.job import Job
 from lmloop.stages.finetune.planning import said_before
@@ -28,7 +29,7 @@ def carry_out(job: Job, progress: Progress) -> None:
     policy = open_policy(job.base, job.build_method(), job.settings, job.training.seed)
     trained, whole = sizes(policy)
     tuning = Tuning(policy, job.settings)
-    trainer = Trainer(tuning, job.training, job.batches(), job.held(), job.out)
+    trainer = Trainer(tuning, job.training, _batches(job, policy), job.held(), job.out)
     for line in said_before(job, trained) if trainer.ranks.first else ():
         progress.say(line)
     with Watching(job, progress) as watch:
@@ -43,20 +44,30 @@ def carry_out(job: Job, progress: Progress) -> None:
             policy = open_policy(job.base, job.build_method(), job.settings, job.training.seed)
             take(policy, weights)
             tuning = Tuning(policy, job.settings)
-        _look(job, tuning)
+        _look(job, tuning, trainer.batches)
         _write(job, policy)
         _note(job, TRAINED, {"trained": trained, "whole": whole, "a_rank": weights_a_rank(policy)})
     trainer.ranks.wait()
     trainer.ranks.leave()
 
 
-def _look(job: Job, tuning: "Tuning") -> None:
+def _batches(job: Job, policy: "Policy") -> Batches:
+    """Open the rows to train on: examples, or what the policy itself writes."""
+    from lmloop.nn.goals.settings import Grpo
+    from lmloop.nn.rollouts import Rollouts
+
+    if not isinstance(job.settings, Grpo):
+        return job.batches()
+    return Rollouts(policy, job.settings, job.asked(), job.ends, job.training.seed)
+
+
+def _look(job: Job, tuning: "Tuning", batches: Batches) -> None:
     """Note what the routers do with held-out rows, and what is replied to some prompts before and after."""
     from lmloop.nn.decode import Drawing
     from lmloop.nn.tuned import replies, routing
 
     if tuning.routed:
-        parts = [part for held in job.held().values() for part in held] or [job.batches().batch(0)]
+        parts = [part for held in job.held().values() for part in held] or [batches.batch(0)]
         found = routing(tuning, parts[:: max(1, len(parts) // ROUTED_PARTS)])
         _note(job, ROUTING, {"tasks": list(job.data.tasks), **found})
     if not job.samples:

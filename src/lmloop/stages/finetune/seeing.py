@@ -25,12 +25,12 @@ def describe(job: Job, results: Sequence[Result]) -> tuple[list[blocks.Block], M
     found: list[blocks.Block] = [_numbers(job, metrics, written), written.losses(job.settings.unit)]
     found += _beside(job, written)
     found += _shown(written)
-    if "routing" in _columns(written):
-        found.append(written.curve("Routing loss", "routing"))
+    named = (("routing", "Routing loss"), ("reward", "Reward"), ("moved", "Distance to the model as it was"))
+    found += [written.curve(title, key) for key, title in named if key in _columns(written)]
     found += describe_routing(job.out / ROUTING)
     found += [written.curve("Learning rate", "rate"), written.curve("Length of the gradient", "gradient", y_log=True)]
     found += written.speed()
-    found += _data(results)
+    found += _data(results) if results else []
     found += written.went_wrong()
     found += _replies(job)
     return found, metrics
@@ -66,6 +66,10 @@ def _metrics(job: Job, written: Written, results: Sequence[Result]) -> Metrics:
         "learnt_tokens": counts["learnt"],
         "loss": written.loss,
     }
+    rewards = [row["reward"] for row in written.steps if "reward" in row]
+    if rewards:
+        some = max(1, len(rewards) // 10)
+        metrics |= {"before/reward": sum(rewards[:some]) / some, "reward": sum(rewards[-some:]) / some}
     if written.held:
         best = _best(job, written)
         metrics["best_step"] = best["step"]
