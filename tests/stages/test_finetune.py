@@ -285,7 +285,8 @@ def test_a_lora_of_equal_size_is_tuned_beside_a_mixture(place):
         ({"method": {"use": "moelora", "tasks": 1}}, "knows 1 tasks"),
         ({"optimizer": {"use": "muon"}}, "muon changes whole matrices"),
         ({"objective": "dpo"}, "nothing says which reply is better: 144"),
-        ({"objective": "dop"}, "objective"),
+        ({"objective": "dop"}, "no objective 'dop'"),
+        ({"baseline": True, "method": "full"}, "beside a method"),
         ({"data": {"template": "none.jinja"}}, "no file"),
     ],
 )

@@ -82,6 +82,15 @@ class Finetune(Step):
     evaluate: EvaluateTable = EvaluateTable()
     compute: ComputeTable = ComputeTable()
 
+    @classmethod
+    def example(cls) -> "Finetune":
+        """Give one that puts a LoRA on a tiny model with fresh weights."""
+        from lmloop.models.lmloop import Lmloop
+
+        compute = {"precision": "fp32", "threads": 1, "compile": "off"}
+        said = {"base": Lmloop.example().folder, "method": "lora", "context": 32, "compute": compute}
+        return cls.model_validate(said)
+
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
         """Name the model to start from by its files."""
         if not self.base:
