@@ -16,7 +16,7 @@ from lmloop.nn.adapters.layout import places
 from lmloop.nn.adapters.lowrank import matrix
 from lmloop.nn.decode import Drawing, write
 from lmloop.nn.goals.settings import Goal
-from lmloop.nn.opening import open_plain
+from lmloop.nn.opening import bearer, open_plain
 from lmloop.nn.policy import Policy
 from lmloop.nn.tuning import Tuning
 
@@ -25,7 +25,7 @@ def open_policy(folder: Path, method: Method | None, goal: Goal, seed: int) -> P
     """Open a model with what is tuned on it: a new adapter, all weights, and a head if the goal wants one."""
     decoder = open_plain(folder)
     reference = deepcopy(decoder) if method is None and goal.refers else None
-    adapted = attach(decoder, method, seed) if method is not None else None
+    adapted = attach(bearer(decoder), method, seed) if method is not None else None
     if goal.use == "reward":
         decoder.score = nn.Linear(decoder.shape.width, 1, bias=False)
         nn.init.zeros_(decoder.score.weight)
@@ -41,8 +41,8 @@ def sizes(policy: Policy) -> tuple[int, int]:
 
 def weights_a_rank(policy: Policy) -> int:
     """Count the weights of a LoRA of rank 1 on all linears: what tells the rank of one that is as large as another."""
-    linears = [place for place in places(policy.decoder) if place.part != "block"]
-    return sum(sum(matrix(policy.decoder.get_submodule(place.name)).shape) for place in linears)
+    linears = [place for place in places(bearer(policy.decoder)) if place.part != "block"]
+    return sum(sum(matrix(bearer(policy.decoder).get_submodule(place.name)).shape) for place in linears)
 
 
 def take(policy: Policy, weights: Mapping[str, Tensor]) -> None:

@@ -27,9 +27,9 @@ from lmloop.kernels.tokenizing import CONFIG as TOKENIZER_CONFIG
 from lmloop.kernels.tokenizing import FILE, TEMPLATE, Tokenizer
 from lmloop.kernels.tokenizing.chat import Template
 from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
-from lmloop.nn.huggingface import CONFIG, read_config
+from lmloop.nn.huggingface import CONFIG
 from lmloop.nn.launching import launch
-from lmloop.nn.opening import plain_of
+from lmloop.nn.opening import is_ours, plain_of, read_shape
 from lmloop.nn.schedule import Schedule
 from lmloop.nn.tables import ComputeTable, every
 from lmloop.nn.training import Computing, Training, Update
@@ -110,7 +110,8 @@ class Finetune(Step):
         results = self._render(inputs, out, context) if self.objective.reads != "tasks" else []
         job = self._job(folder, results, out, context) if results else self._rewarded(folder, inputs, out, context)
         self._train(job, context)
-        write_model(out, {"use": "reward" if self.objective.use == "reward" else "lmloop"})
+        back_end = "lmloop" if is_ours(plain_of(folder)) else "transformers"
+        write_model(out, {"use": "reward" if self.objective.use == "reward" else back_end})
         with draft(out / GENERATION) as place:
             place.write_text(json.dumps({"eos_token_id": list(job.ends)}), encoding="utf-8")
         if self.baseline:
@@ -247,7 +248,7 @@ class Finetune(Step):
 
     def _steps(self, folder: Path, steps: int, rows: int, length: int, context: Context) -> Training:
         """Fill in the numbers of a training of so many steps of so many rows."""
-        shape = read_config(plain_of(folder))
+        shape = read_shape(folder)
         if self.context > shape.context:
             raise RecipeError(f"the model was made for {shape.context} tokens: context = {self.context} is too much")
         return Training(
@@ -272,7 +273,7 @@ class Finetune(Step):
         rank = max(1, round(size["trained"] / size["a_rank"]))
         method = build("methods", {"use": "lora", "rank": rank, "alpha": 2 * rank})
         assert isinstance(method, Method)
-        shape = read_config(plain_of(job.base))
+        shape = read_shape(job.base)
         rate = planning.learning_rate(shape, method, self.objective)
         training = replace(job.training, update=self.optimizer.update(rate))
         out = job.out / BASELINE

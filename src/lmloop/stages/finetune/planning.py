@@ -6,8 +6,7 @@ from math import sqrt
 from lmloop.core.errors import DataError, RecipeError, closest
 from lmloop.core.method import Method
 from lmloop.nn.goals.settings import Goal
-from lmloop.nn.huggingface import read_config
-from lmloop.nn.opening import plain_of
+from lmloop.nn.opening import read_shape
 from lmloop.nn.shape import Shape
 from lmloop.stages.finetune.job import Job
 
@@ -71,7 +70,7 @@ def check_method(method: Method | None, optimizer: str, tasks: Sequence[str]) ->
 
 def said_before(job: Job, trainable: int) -> list[str]:
     """Say what is going to be tuned: parameters, tokens, and operations."""
-    shape, training = read_config(plain_of(job.base)), job.training
+    shape, training = read_shape(job.base), job.training
     tokens = training.steps * training.tokens_per_step
     method = "all weights" if job.method is None else job.method["use"]
     # frozen weights need no gradient of their own: two passes of three

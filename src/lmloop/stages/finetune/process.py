@@ -64,13 +64,14 @@ def _batches(job: Job, policy: "Policy") -> Batches:
 def _look(job: Job, tuning: "Tuning", batches: Batches) -> None:
     """Note what the routers do with held-out rows, and what is replied to some prompts before and after."""
     from lmloop.nn.decode import Drawing
+    from lmloop.nn.foreign import Foreign
     from lmloop.nn.tuned import replies, routing
 
     if tuning.routed:
         parts = [part for held in job.held().values() for part in held] or [batches.batch(0)]
         found = routing(tuning, parts[:: max(1, len(parts) // ROUTED_PARTS)])
         _note(job, ROUTING, {"tasks": list(job.data.tasks), **found})
-    if not job.samples:
+    if not job.samples or isinstance(tuning.decoder, Foreign):
         return
     tokenizer = Tokenizer.load(job.tokenizer)
     prompts = [(task, ids) for task, _, ids in job.samples]
@@ -86,8 +87,9 @@ def _write(job: Job, policy: "Policy") -> None:
     """Write the tuned model: an adapter and where its model is, or whole weights."""
     from lmloop.nn.adapters.exporting import merged_state
     from lmloop.nn.adapters.files import save
+    from lmloop.nn.foreign import Foreign
     from lmloop.nn.huggingface import write_model
-    from lmloop.nn.opening import write_base
+    from lmloop.nn.opening import bearer, write_base
     from lmloop.nn.rewarding import write_head
 
     tokenizer = Tokenizer.load(job.tokenizer)
@@ -96,12 +98,15 @@ def _write(job: Job, policy: "Policy") -> None:
         write_head(job.out, decoder)
     if adapted is not None:
         place = job.out / "adapter" if job.merged else job.out
-        save(adapted, place, job.base.name)
+        save(adapted, place, str(job.base) if isinstance(decoder, Foreign) else job.base.name)
         write_base(place, job.base)
         if not job.merged:
             return
-    state = decoder.state_dict() if adapted is None else merged_state(adapted)
+    state = bearer(decoder).state_dict() if adapted is None else merged_state(adapted)
     plain = {name: value for name, value in state.items() if not name.startswith("score.")}
+    if isinstance(decoder, Foreign):
+        decoder.save(job.out, plain)
+        return
     write_model(job.out, decoder.shape, plain, tokenizer.bos_id, tokenizer.eos_id)
 
 
