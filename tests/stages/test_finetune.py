@@ -258,6 +258,40 @@ def test_a_task_that_grades_itself_is_a_reward(place, method):
         tuned(place / "runs", **{**settings, "from": ["next"]})
 
 
+@pytest.mark.parametrize("method", [{**LORA, "targets": ["ffn"]}, "full"])
+def test_a_model_of_another_family_is_tuned_and_opens_in_transformers(place, method):
+    import torch
+
+    transformers = pytest.importorskip("transformers")
+    vocabulary = json.loads((place / "model" / "config.json").read_text())["vocab_size"]
+    config = transformers.GPTNeoXConfig(
+        vocab_size=vocabulary, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
+    )
+    torch.manual_seed(0)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(place / "model")
+    done = tuned(place / "runs", method=method, merged=True, epochs=4)
+    assert done.metrics["loss/next"] < done.metrics["before/next"] - 0.1
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(done.path)
+    before = transformers.AutoModelForCausalLM.from_pretrained(place / "model")
+    ids = torch.arange(97, 107)[None]
+    with torch.no_grad():
+        assert not torch.allclose(theirs(ids).logits, before(ids).logits, atol=1e-2)
+    assert json.loads((done.path / "model.json").read_text()) == {"use": "transformers"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_ranks_tune_as_one(place, parallel):
+    method = {"use": "mixlora", "experts": 4, "rank": 2, "dropout": 0, "balance": 0}
+    same = {"method": method, "batch": 256, "epochs": 1, "optimizer": {"learning_rate": 1e-3}}
+    alone = tuned(place / "alone", **same)
+    both = tuned(place / "both", **same, compute={**COMPUTE, "ranks": 2, "parallel": parallel})
+    losses = [[row["loss"] for row in rows(done) if "gradient" in row] for done in (alone, both)]
+    assert np.allclose(*losses, rtol=1e-3)
+    assert both.metrics["loss/next"] == pytest.approx(alone.metrics["loss/next"], rel=1e-3)
+    assert open_model(both.path).generate([(Turn("text", "a"),)], Sampling(max_tokens=2))
+
+
 def test_a_lora_of_equal_size_is_tuned_beside_a_mixture(place):
     method = {"use": "mixlora", "experts": 4, "rank": 2}
     done = tuned(place / "runs", method=method, baseline=True)
