@@ -279,6 +279,30 @@ def test_a_model_of_another_family_is_tuned_and_opens_in_transformers(place, met
     assert json.loads((done.path / "model.json").read_text()) == {"use": "transformers"}
 
 
+def test_a_plan_says_what_is_trained_and_what_it_costs(place, capsys):
+    from lmloop.faces.cli import app
+
+    plain = recipe(files=("next",), method={"use": "lora", "rank": 4})
+    done = run(plain, home=place / "runs", workers=1)["tuned"]
+    step = plain["step"][-1] | {"id": "more", "base": str(place / "model"), "method": {"use": "lora", "rank": 8}}
+    lines = ["name = 't'", "seed = 3"]
+    for row in (*plain["step"], step):
+        lines.append("[[step]]")
+        lines += [f"{key} = {_toml(value)}" for key, value in row.items()]
+    (place / "t.toml").write_text("\n".join(lines))
+    with pytest.raises(SystemExit):
+        app.main(["plan", "t.toml", "--home", "runs"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"trains {2 * done.metrics['trained']:,} of" in said
+    assert "72 records, at most 4,608 tokens" in said
+
+
+def _toml(value):
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    return json.dumps(value)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 def test_two_ranks_tune_as_one(place, parallel):

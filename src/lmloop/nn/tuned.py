@@ -15,9 +15,11 @@ from lmloop.nn.adapters.attach import attach
 from lmloop.nn.adapters.layout import places
 from lmloop.nn.adapters.lowrank import matrix
 from lmloop.nn.decode import Drawing, write
+from lmloop.nn.decoder import Decoder
 from lmloop.nn.goals.settings import Goal
 from lmloop.nn.opening import bearer, open_plain
 from lmloop.nn.policy import Policy
+from lmloop.nn.shape import Shape
 from lmloop.nn.tuning import Tuning
 
 
@@ -37,6 +39,14 @@ def sizes(policy: Policy) -> tuple[int, int]:
     weights = list(policy.decoder.parameters())
     trained = sum(weight.numel() for weight in weights if weight.requires_grad)
     return trained, trained if policy.adapted is None else sum(w.numel() for w in weights if not w.requires_grad)
+
+
+def forecast(shape: Shape, method: Method | None) -> tuple[int, int]:
+    """Count the weights that a method trains, and those of the model, without making one."""
+    with torch.device("meta"):
+        decoder = Decoder(shape)
+    whole = sum(weight.numel() for weight in decoder.parameters())
+    return (whole if method is None else attach(decoder, method).trainable), whole
 
 
 def weights_a_rank(policy: Policy) -> int:

@@ -102,6 +102,19 @@ class Finetune(Step):
         whole = hashlib.blake2b("".join(f"{path.name} {digest(path)}\n" for path in paths).encode(), digest_size=16)
         return {"files": len(paths), "digest": whole.hexdigest()}
 
+    def forecast(self, inputs: list[Artifact], context: Context) -> str:
+        """Say how many weights are trained, and how many operations the records cost at most."""
+        need("torch", "train")
+        from lmloop.nn.tuned import forecast
+
+        folder = self._folder(inputs, context)
+        if not is_ours(plain_of(folder)):
+            return ""
+        shape = read_shape(folder)
+        trained, whole = forecast(shape, self.method)
+        records = sum(shard.rows for shard in list_shards([item.path for item in inputs if item.kind == "records"]))
+        return planning.forecast_line(shape, (trained, whole), records, round(records * self.epochs * self.context))
+
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Tune, and write the model with its tokenizer."""
         need("torch", "train")

@@ -68,6 +68,14 @@ def check_method(method: Method | None, optimizer: str, tasks: Sequence[str]) ->
         )
 
 
+def forecast_line(shape: Shape, sizes: tuple[int, int], records: int, tokens: int) -> str:
+    """Say what a tuning will train and cost; it costs less where records are shorter than the context."""
+    trained, whole = sizes
+    flops = tokens * shape.flops_per_token(1) * (1 if trained == whole else 2 / 3)
+    cost = f"; {records:,} records, at most {tokens:,} tokens and {flops:.2g} operations" if records else ""
+    return f"trains {trained:,} of {whole:,} weights ({trained / whole:.2%}){cost}"
+
+
 def said_before(job: Job, trainable: int) -> list[str]:
     """Say what is going to be tuned: parameters, tokens, and operations."""
     shape, training = read_shape(job.base), job.training
