@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lmloop.core.errors import RecipeError
-from lmloop.core.model import Done, Generates, Model, Prompt, Reply, Request, Sampling, Scores, Scoring
+from lmloop.core.model import Done, Generates, Model, Prompt, Reply, Request, Sampling, Scores, Scoring, Writes, Writing
 from lmloop.core.record import Record
 from lmloop.core.task import Task
 
@@ -27,6 +27,11 @@ def answer(model: Model, requests: Sequence[Request], done: Done | None = None) 
             raise RecipeError("this model cannot score", hint="take a task that writes, or another back-end")
         places = [place for place, _ in scorings]
         found |= dict(zip(places, model.score([pair for _, pair in scorings], _moved(done, places)), strict=True))
+    if writings and isinstance(model, Writes):
+        places = [place for asked in writings.values() for place, _ in asked]
+        both = [Writing(prompt, sampling) for sampling, asked in writings.items() for _, prompt in asked]
+        found |= dict(zip(places, model.write(both, _moved(done, places)), strict=True))
+        writings = {}
     for sampling, asked in writings.items():
         if not isinstance(model, Generates):
             raise RecipeError("this model cannot write", hint="take a task that scores, or another back-end")

@@ -130,6 +130,15 @@ class Generates(Protocol):
 
 
 @runtime_checkable
+class Writes(Protocol):
+    """Can write with a sampling of its own for each prompt, all side by side."""
+
+    def write(self, requests: Sequence[Writing], done: Done | None = None) -> list[Reply]:
+        """Answer each request, in order."""
+        ...
+
+
+@runtime_checkable
 class Scores(Protocol):
     """Can judge how likely a text is."""
 
@@ -162,6 +171,18 @@ class Streams(Protocol):
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
         """Give pieces of the text as they are written; return the whole reply."""
+        ...
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """Knows what it is made of."""
+
+    def fingerprint(self) -> str:
+        """Give a digest of all that its replies hang on: weights, tokenizer, template and settings, wherever they lie.
+
+        Replies may be kept under it. It is cheap: what was read once is not read again.
+        """
         ...
 
 
