@@ -29,10 +29,10 @@ def optimizers(model: nn.Module, update: Update) -> list[Optimizer]:
 
 
 def set_rate(all_of_them: Iterable[Optimizer], rate: float) -> None:
-    """Set the learning rate."""
+    """Set the learning rate; a group of weights may have a ``ratio`` to it."""
     for optimizer in all_of_them:
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("ratio", 1.0)
 
 
 def _adamw(groups: list[dict[str, Any]], update: Update) -> AdamW:
