@@ -153,7 +153,7 @@ def test_what_came_before_a_server_died_was_told(start: Start) -> None:
     heard: dict[int, Reply] = {}
     with pytest.raises(StepError, match="no answer"):
         asking(servers[0], retries=3, concurrency=4).generate(ONE * 60, SHORT, heard.__setitem__)
-    assert len(heard) == 21
+    assert sum(not reply.error for reply in heard.values()) == 21
 
 
 def test_a_listener_who_fails_ends_the_work(start: Start) -> None:

@@ -60,7 +60,7 @@ class Library:
         self._handle = ctypes.CDLL(self.module._lib._name)
         newest = hasattr(self._handle, "llama_get_memory")
         prefix = "llama_memory" if newest else "llama_kv_cache"
-        named = {
+        named: dict[str, tuple[str, tuple[list[Any], Any]]] = {
             "tokenize": ("llama_tokenize" if newest else "llama_vocab_tokenize", _OF_TEXT),
             "piece": ("llama_token_to_piece" if newest else "llama_token_to_piece_vocab", _OF_TOKEN),
             "remove": (f"{prefix}_seq_rm", _REMOVE),

@@ -94,7 +94,10 @@ def _begin(model: Loaded, row: _Row, shared: int) -> NDArray[np.float32]:
     model.read(ids[shared:last], shared, row.sequence)
     rest = list(ids[last:])
     asked = [False] * (len(rest) - 1) + [True]
-    return model.compute(Step(rest, list(range(last, len(ids))), [row.sequence] * len(rest), asked))[0]
+    found: NDArray[np.float32] = model.compute(
+        Step(rest, list(range(last, len(ids))), [row.sequence] * len(rest), asked)
+    )[0]
+    return found
 
 
 def _take(model: Loaded, row: _Row, chances: NDArray[np.float32]) -> Iterator[tuple[int, str | Reply]]:
