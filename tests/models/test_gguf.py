@@ -9,6 +9,8 @@ from lmloop.core.errors import DataError
 from lmloop.core.model import Reply, Sampling, finished, text_prompt
 from lmloop.core.record import Turn
 from lmloop.models.gguf import Gguf
+from lmloop.models.openai import OpenAI
+from lmloop.serving.local import address
 
 PAIRS = [
     (text_prompt(before), text) for before in ("the cat", "the cat sat", "猫", "") for text in (" sat", "坐着", "q")
@@ -32,9 +34,20 @@ def test_side_by_side_or_alone_the_scores_are_the_same(tiny: Gguf) -> None:
 
 
 def test_tokens_add_up_to_the_text_and_its_score(tiny: Gguf) -> None:
-    for (_, text), tokens, reply in zip(PAIRS, tiny.trace(PAIRS), tiny.score(PAIRS), strict=True):
+    pairs = [pair for pair in PAIRS if pair[0] != text_prompt("")]
+    for (_, text), tokens, reply in zip(pairs, tiny.trace(pairs), tiny.score(pairs), strict=True):
         assert "".join(token.text for token in tokens) == text
         assert sum(token.logprob or 0 for token in tokens) == pytest.approx(reply.logprob, abs=1e-4)
+    [[first, *rest]] = tiny.trace([(text_prompt(""), "the")])
+    assert (first.logprob, len(rest)) == (None, 2)
+
+
+def test_from_afar_the_scores_are_the_same(tiny: Gguf) -> None:
+    far = OpenAI(model="tiny", url=address(tiny, "tiny"))
+    pairs = [pair for pair in PAIRS if pair[0] != text_prompt("")]
+    for near, told in zip(tiny.score(pairs), far.score(pairs), strict=True):
+        assert told.logprob == pytest.approx(near.logprob, abs=1e-3)
+        assert told.tokens == near.tokens
 
 
 def test_all_next_bytes_have_a_probability_of_one(tiny: Gguf) -> None:

@@ -100,13 +100,19 @@ class Gguf(Part):
         return [found[place] for place in range(len(pairs))]
 
     def trace(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Token]]:
-        """Give each token of each text with its natural-log probability."""
-        texts = [self._text(prompt, text) for prompt, text in pairs]
+        """Give each token of each text with its natural-log probability.
+
+        A text behind nothing is read as it is: without a token that begins a text, its first one has none.
+        """
+        texts = [self._own(text) if raw_text(prompt) == "" else self._text(prompt, text) for prompt, text in pairs]
         found: dict[int, list[Token]] = {}
 
         def told(place: int, judged: Judged) -> None:
-            pieces = self._loaded.pieces(texts[place].ids[texts[place].first :])
-            found[place] = [Token(*each) for each in zip(pieces, judged.logprobs, judged.greedy, strict=True)]
+            one = texts[place]
+            bare = raw_text(pairs[place][0]) == "" and one.ids[:1] == tuple(self._loaded.encode(pairs[place][1])[:1])
+            pieces = self._loaded.pieces(one.ids[0 if bare else one.first :])
+            known = zip([None] * bare + list(judged.logprobs), [None] * bare + list(judged.greedy), strict=True)
+            found[place] = [Token(piece, *each) for piece, each in zip(pieces, known, strict=True)]
 
         score(self._loaded, texts, told)
         return [found[place] for place in range(len(pairs))]
@@ -137,6 +143,11 @@ class Gguf(Part):
 
     def _prompt(self, prompt: Prompt) -> list[int]:
         return self._loaded.prompt(prompt) or [self._loaded.begin]
+
+    def _own(self, text: str) -> Text:
+        """Encode a text that stands behind nothing."""
+        ids = self._loaded.encode(text, begins=True)[-self._loaded.context :]
+        return Text(tuple(ids), 1)
 
     def _text(self, prompt: Prompt, text: str) -> Text:
         """Encode a prompt and its text as lm-eval does: as one, white space at the prompt's end belonging to the text.

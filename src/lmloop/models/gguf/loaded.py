@@ -57,6 +57,11 @@ class Loaded:
         self._memory = self.library.memory(self._context)
 
     @property
+    def writers(self) -> int:
+        """How many texts may be written side by side: the fork mixes up sequences of several lengths."""
+        return 1 if self.library.package == "ik_llama_cpp" else self.rows - 1
+
+    @property
     def most_asked(self) -> int:
         """Of how many tokens in a step the logits may be asked for: they are large."""
         return max(16, min(BATCH, (1 << 23) // self.size))

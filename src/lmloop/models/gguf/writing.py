@@ -43,7 +43,7 @@ def write(model: Loaded, wanted: Sequence[Wanted]) -> Iterator[tuple[int, str | 
     """Write behind each prompt: give the place and each piece of its text as it comes, and at its end the reply."""
     shared = _read_shared(model, wanted)
     waiting = list(enumerate(wanted))[::-1]
-    free = list(range(model.rows - 1, 0, -1))
+    free = list(range(model.writers, 0, -1))
     rows: list[_Row] = []
     while waiting or rows:
         while waiting and free and _fits(model, rows, waiting[-1][1], shared):
@@ -88,7 +88,8 @@ def _fits(model: Loaded, rows: Sequence[_Row], one: Wanted, shared: int) -> bool
 
 def _begin(model: Loaded, row: _Row, shared: int) -> NDArray[np.float32]:
     """Read a prompt into its sequence; give what may follow it."""
-    model.share(row.sequence)
+    if shared:
+        model.share(row.sequence)
     ids = row.wanted.ids
     last = (len(ids) - 1 - shared) // BATCH * BATCH + shared
     model.read(ids[shared:last], shared, row.sequence)

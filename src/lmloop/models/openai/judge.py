@@ -50,7 +50,8 @@ class Judge:
         found = None if before is None else likelihood.first_of(tokens, before, text)
         if found is None:
             found = await self._length(line, prompt) if before != "" else 0, len(tokens) if read is None else read
-        return likelihood.judged(tokens[found[0] : found[1]], text, found[0])
+        first, last = found[0], found[1] if read is None else read
+        return likelihood.judged(tokens[first:last], text, first)
 
     async def _tokens(self, line: Line, way: Way, prompt: Prompt, text: str) -> tuple[list[Token], int | None]:
         """Give the tokens of prompt and text that the server repeats, and how many it says it read."""
