@@ -76,6 +76,10 @@ class Step(Part):
         """
         return None
 
+    def forecast(self, inputs: list[Artifact], context: Context) -> str:
+        """Say in a line what the step will cost, from inputs that are there; nothing if it cannot be told."""
+        return ""
+
     def outside(self, base: Path, digest: Callable[[Path], str]) -> Any:
         """Say what this step reads that no step made: JSON that changes when that does. None if nothing.
 

@@ -75,7 +75,7 @@ class Lmloop(Part):
     @cached_property
     def _local(self) -> "Local":
         place = resolve(self.folder)
-        if not (place / "config.json").is_file():
+        if not any((place / name).is_file() for name in ("config.json", "adapter_config.json")):
             raise DataError(f"there is no model in {place}", hint="a model has a config.json and safetensors")
         need("torch", "train")
         from lmloop.nn.inference.own import load

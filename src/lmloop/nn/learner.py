@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ class Learner(nn.Module):
     """
 
     decoder: Any
-    shows: ClassVar[tuple[str, ...]] = ("loss",)
+    shows: tuple[str, ...] = ("loss",)
     """What the second result of a forward pass holds sums of; the first of them is the loss that people see."""
 
     @abstractmethod

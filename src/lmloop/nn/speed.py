@@ -73,14 +73,15 @@ def choose(learner: Learner, rows: Rows, computing: Computing, device: torch.dev
         torch.set_num_threads(most)
         many = _pass_seconds(learner, rows, precision, time.perf_counter)
         threads = most if many * GAIN < one else 1
-    return replace(computing, precision=precision, threads=threads)
+    # how many there might have been is no part of the result
+    return replace(computing, precision=precision, threads=threads, most_threads=0)
 
 
 def settled(computing: Computing, device: torch.device) -> Computing:
     """Fill in what is ``auto`` without trying: bfloat16 where a GPU has it, and one thread."""
     able: Precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     precision = able if computing.precision == "auto" else computing.precision
-    return replace(computing, precision=precision, threads=computing.threads or 1)
+    return replace(computing, precision=precision, threads=computing.threads or 1, most_threads=0)
 
 
 def micro_rows(shape: Shape, context: int, device: torch.device) -> int:

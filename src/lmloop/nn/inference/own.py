@@ -12,11 +12,11 @@ from lmloop.core.model import Prompt
 from lmloop.kernels.tokenizing import Tokenizer
 from lmloop.kernels.tokenizing.chat import Template
 from lmloop.nn.decoder import Decoder
-from lmloop.nn.huggingface import load_model
 from lmloop.nn.inference.encoding import Reading
 from lmloop.nn.inference.local import Local, Mixed
 from lmloop.nn.inference.network import DecoderNetwork
 from lmloop.nn.inference.trie import Ids
+from lmloop.nn.opening import open_decoder
 
 
 def load(folder: Path, rows: int = 0) -> Local:
@@ -30,8 +30,8 @@ def load(folder: Path, rows: int = 0) -> Local:
 
 
 def load_decoder(folder: Path) -> Decoder:
-    """Read the weights, ready to be asked; the one place where a decoder is made for asking."""
-    model: Decoder = load_model(folder)
+    """Read the weights, with their adapter if one lies there, ready to be asked."""
+    model: Decoder = open_decoder(folder)
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
