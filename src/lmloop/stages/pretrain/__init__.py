@@ -86,7 +86,7 @@ class Pretrain(Step):
         read = {name: (taken[name] - job.taken.get(name, 0)) * self.context for name in taken}
         shown, metrics = describe(job, read)
         blocks.write(out / BLOCKS, shown)
-        return metrics | verified
+        return {**metrics, **verified}
 
     def _verify(self, job: Job, context: Context) -> Metrics:
         """Prove that it would resume bit for bit, where that is wanted and it has not begun."""
