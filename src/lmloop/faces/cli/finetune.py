@@ -20,7 +20,7 @@ from lmloop.faces.verb import Verb
         "lmloop finetune models/small chats.jsonl -o tuned/ --method lora",
         "lmloop finetune models/small 对话.jsonl -o tuned/ --method mixlora --set method.experts=4 --set baseline=true",
         "lmloop finetune models/small votes.jsonl -o tuned/ --method lora --objective dpo --set objective.beta=0.2",
-        "lmloop finetune models/small chats.jsonl -o tuned/ --method full --set epochs=3 --set context=1024",
+        "lmloop finetune models/small chats.jsonl -o tuned/ --method full --set epochs=3 --set context=128",
         "lmloop finetune models/small -o tuned/ --objective grpo --task ./my_task.py --method lora",
     ),
 )

@@ -44,6 +44,7 @@ from lmloop.stages.finetune.seeing import describe
 from lmloop.stages.finetune.settings import DataTable, EvaluateTable, MethodOrFull, OptimizerTable, ScheduleTable
 
 FOLDERS = (FILE, TOKENIZER_CONFIG, TEMPLATE)
+CONTEXT = 512
 GENERATION = "generation_config.json"
 
 
@@ -52,7 +53,8 @@ class Finetune(Step):
 
     The model is an input that is weights, or ``base``, a folder in Hugging Face's form. ``method`` is an adapter
     (``lora``, ``mixlora`` and others), or ``full`` for all weights. ``objective`` is ``sft``, ``dpo``, ``ipo``,
-    ``kto``, ``orpo``, ``simpo``, ``reward`` or ``grpo``. ``context`` is the tokens of a row, ``epochs`` how often all
+    ``kto``, ``orpo``, ``simpo``, ``reward`` or ``grpo``. ``context`` is the tokens of a row (0: 512,
+    or all that the model was made for), ``epochs`` how often all
     is read, ``batch`` the tokens of a step (by default an epoch has about 50 steps).
     ``data`` says what is learnt of a conversation, by which template, and how it is packed; ``mixture`` how often a
     task is read in an epoch (a number for each).
@@ -69,7 +71,7 @@ class Finetune(Step):
     base: str = ""
     method: MethodOrFull = None
     objective: AnyGoal = Sft()
-    context: int = Field(default=512, ge=8)
+    context: int = Field(default=0, ge=0)
     epochs: float = Field(default=1.0, gt=0)
     batch: int | None = Field(default=None, ge=1)
     data: DataTable = DataTable()
@@ -108,6 +110,8 @@ class Finetune(Step):
         from lmloop.nn.tuned import forecast
 
         folder = self._folder(inputs, context)
+        if not self.context:
+            return self._fitted(folder).forecast(inputs, context)
         if not is_ours(plain_of(folder)):
             return ""
         shape = read_shape(folder)
@@ -119,6 +123,8 @@ class Finetune(Step):
         """Tune, and write the model with its tokenizer."""
         need("torch", "train")
         folder = self._folder(inputs, context)
+        if not self.context:
+            return self._fitted(folder).run(inputs, out, context)
         self._tokenizer(folder, out)
         results = self._render(inputs, out, context) if self.objective.reads != "tasks" else []
         job = self._job(folder, results, out, context) if results else self._rewarded(folder, inputs, out, context)
@@ -132,6 +138,10 @@ class Finetune(Step):
         shown, metrics = describe(job, results)
         blocks.write(out / BLOCKS, shown)
         return metrics
+
+    def _fitted(self, folder: Path) -> "Finetune":
+        """Fill in the context."""
+        return self.model_copy(update={"context": min(CONTEXT, read_shape(folder).context)})
 
     def _folder(self, inputs: Sequence[Artifact], context: Context) -> Path:
         given = [item.path for item in inputs if item.kind == "weights"]
