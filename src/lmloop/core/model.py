@@ -23,7 +23,8 @@ class Reply:
     ``logprob`` is the natural-log probability of the text after its prompt, where it is known; ``tokens`` counts
     what was written or scored and ``prompt_tokens`` what was read before it; ``cut`` tells that the limit ended it
     and not the model; ``greedy`` that every token of a scored text was the model's own first choice. ``error`` says
-    why there is no reply, where a model that is asked over a network gave none.
+    why there is no reply, where a model that is asked over a network gave none. ``left_out`` counts the tokens of the
+    prompt that the model could not read because it was too long.
     """
 
     text: str
@@ -33,6 +34,7 @@ class Reply:
     greedy: bool | None = None
     prompt_tokens: int = 0
     error: str = ""
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

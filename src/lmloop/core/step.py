@@ -1,7 +1,7 @@
 """A step turns finished artifacts into a new one."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -71,6 +71,14 @@ class Step(Part):
     def forecast(self, inputs: list[Artifact], context: Context) -> str:
         """Say in a line what the step will cost, from inputs that are there; nothing if it cannot be told."""
         return ""
+
+    def check_inputs(self, kinds: Collection[Kind]) -> None:
+        """See whether inputs of these kinds go with the settings, before anything runs.
+
+        Raises:
+            RecipeError: they do not.
+        """
+        return None
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> Any:
         """Say what this step reads that no step made: JSON that changes when that does. None if nothing.

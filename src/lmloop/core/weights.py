@@ -7,6 +7,8 @@ from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, SerializeAsAny
 
+from lmloop.core.card import CARD
+from lmloop.core.content import files_digest
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
 from lmloop.core.model import Model
@@ -14,6 +16,20 @@ from lmloop.core.part import Part, build, find
 
 MODEL = "model.json"
 """The file in a folder of weights that names the model: what a recipe would say of it, but for its folder."""
+
+HOLDS = (".json", ".safetensors", ".bin", ".model", ".jinja", ".txt", ".tiktoken")
+"""How the names of files end that a model is made of: weights, settings, tokenizer and template."""
+
+
+def weights_digest(folder: Path) -> str:
+    """Give a digest of what a folder of weights holds, wherever it lies; what was read once is not read again.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no model in {folder}", hint="name a folder with weights")
+    return files_digest(path for path in folder.iterdir() if path.suffix in HOLDS and path.name != CARD)
 
 
 def write_model(folder: Path, spec: Mapping[str, Any]) -> None:
