@@ -4,7 +4,7 @@ A prompt is a conversation. One turn of the role ``text`` is no conversation but
 byte for byte; any other prompt is put into the model's chat template where it has one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -35,6 +35,20 @@ class Reply:
     prompt_tokens: int = 0
     error: str = ""
     left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of a text and its natural-log probability after all before it.
+
+    Tokens put together are the text: a character that takes several stands in the first of them, and the others are
+    empty. ``logprob`` is None where nothing stands before it, not even a token that begins a text; ``greedy`` tells
+    whether it was the model's own first choice.
+    """
+
+    text: str
+    logprob: float | None
+    greedy: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,25 @@ def told(replies: Iterable[Reply], done: Done | None) -> list[Reply]:
     return found
 
 
+def finished(stream: Generator[str, None, Reply]) -> Reply:
+    """Let a stream run to its end, and give the whole reply."""
+    while True:
+        try:
+            next(stream)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+
+
+def held_back(text: str, stops: Iterable[str]) -> int:
+    """Say how many characters at the end of a text may be the beginning of a stop, and are not shown yet."""
+    longest = 0
+    for stop in stops:
+        sizes = range(min(len(stop) - 1, len(text)), longest, -1)
+        longest = next((size for size in sizes if text.endswith(stop[:size])), longest)
+    return longest
+
+
 @runtime_checkable
 class Generates(Protocol):
     """Can write."""
@@ -122,6 +155,24 @@ class Embeds(Protocol):
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Give one vector for each text, all of one length."""
+        ...
+
+
+@runtime_checkable
+class Traces(Protocol):
+    """Can show how it judges a text, token by token: what a server repeats to those who score from afar."""
+
+    def trace(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Token]]:
+        """Give the tokens of each text after its prompt, in order."""
+        ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """Can write piece by piece."""
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
+        """Give pieces of the text as they are written; return the whole reply."""
         ...
 
 

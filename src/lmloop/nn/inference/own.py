@@ -30,7 +30,7 @@ def load(folder: Path, rows: int = 0) -> Local:
 
 
 def load_decoder(folder: Path) -> Decoder:
-    """Read the weights, ready to be asked; the one place where a decoder is made for asking."""
+    """Read the weights, with their adapter if one lies there, ready to be asked."""
     model: Decoder = open_decoder(folder)
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
