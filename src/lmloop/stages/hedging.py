@@ -69,7 +69,7 @@ class Hedging(Step):
                         better[each.meta[self.name()]["better"]] += 1
             sorting.write(kept, left)
         told = sorting.done()
-        shown = [_meaning(self.rewards()), _table(self.rewards()), _counts(sorting, better)]
+        shown: list[blocks.Block] = [_meaning(self.rewards()), _table(self.rewards()), _counts(sorting, better)]
         blocks.write(out / BLOCKS, shown)
         rewards = self.rewards()
         evens = {f"break-even/{one} or {other}": at for (one, other), at in rewards.break_evens().items()}
