@@ -12,6 +12,7 @@ from lmloop.core.card import WORK
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.core.weights import write_model
 from lmloop.kernels.tokenizing import FILE, Tokenizer
 from lmloop.nn.huggingface import CONFIG, read_config
 from lmloop.nn.launching import launch
@@ -43,6 +44,7 @@ class Pretrain(Step):
     ``compute`` is precision, compile, recompute, threads, micro rows, ranks, and parallel: ``ddp`` or ``fsdp``.
     """
 
+    version: ClassVar[int] = 2
     takes: ClassVar[tuple[Kind, ...]] = ("tokens", "weights")
     makes: ClassVar[Kind] = "weights"
     needs: ClassVar[tuple[Kind, ...]] = ("tokens",)
@@ -82,6 +84,7 @@ class Pretrain(Step):
         self._train(job, context)
         for path in sorted(job.tokenizer.iterdir()):
             copyfile(path, out / path.name)
+        write_model(out, {"use": "lmloop"})
         taken = job.batches().taken(job.training.steps)
         read = {name: (taken[name] - job.taken.get(name, 0)) * self.context for name in taken}
         shown, metrics = describe(job, read)
