@@ -71,8 +71,17 @@ class Course:
 
 def shape_of(world: Dialects, depth: int) -> Shape:
     """Give the base's shape: width 64, two heads."""
-    sizes = {"width": 64, "heads": 2, "kv_heads": 2, "head_width": 32, "hidden": 128}
-    return Shape(vocabulary=world.vocabulary, layers=depth, context=LENGTH + 1, tied=False, **sizes)
+    return Shape(
+        vocabulary=world.vocabulary,
+        layers=depth,
+        width=64,
+        heads=2,
+        kv_heads=2,
+        head_width=32,
+        hidden=128,
+        context=LENGTH + 1,
+        tied=False,
+    )
 
 
 def trained_weights(shape: Shape, method: Mapping[str, Any]) -> int:

@@ -42,9 +42,9 @@ class AdapterStudy(Step):
     dialects: Annotated[int, Field(ge=1, le=64)] = 8
     things: Annotated[int, Field(ge=4, le=256)] = 16
     depth: Annotated[int, Field(ge=1, le=12)] = 2
-    steps: Annotated[int, Field(ge=10)] = 400
+    steps: Annotated[int, Field(ge=10)] = 150
     rows: Annotated[int, Field(ge=4)] = 64
-    rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.003, 0.01]
+    rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.01]
     repeats: Annotated[int, Field(ge=2)] = 3
 
     @classmethod
