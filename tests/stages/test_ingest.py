@@ -46,6 +46,7 @@ def test_one_large_file_is_cut_into_shards(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ingest, "SHARD_BYTES", 5000)
     monkeypatch.setattr(fields, "BATCH_BYTES", 1000)
+    monkeypatch.setattr(ingest, "BATCH_BYTES", 1000)
     lines = [json.dumps({"text": f"{n} " + "x" * 500}) for n in range(40)]
     (tmp_path / "big.jsonl").write_text("\n".join(lines))
     done = run(recipe(reader={"use": "jsonl", "files": ["big.jsonl"]}), home=tmp_path / "runs", workers=1)["raw"]

@@ -2,15 +2,13 @@
 
 import ast
 import re
-import sys
-import sysconfig
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from lmloop.core.reader import Reader, Reject, Source
 from lmloop.core.record import Record
+from lmloop.formats.docstrings import python_roots, read_docstrings
 
 TEXT_ENDINGS = (".md", ".rst", ".txt")
 TEXT_NAMES = re.compile(r"(licen[cs]e|copying|notice|readme|authors|changes|changelog|history|news)\b", re.IGNORECASE)
@@ -32,7 +30,7 @@ class PythonDocs(Reader):
     def sources(self, base: Path) -> Iterator[Source]:
         """List the installation's files that may hold documentation, ordered by name."""
         found: dict[str, Path] = {}
-        for label, root in _roots():
+        for label, root in python_roots():
             for path in root.rglob("*"):
                 name = f"{label}/{path.relative_to(root).as_posix()}"
                 if self._wanted(label, path, root) and path.is_file():
@@ -65,15 +63,6 @@ class PythonDocs(Reader):
         if label == "stdlib" and inside[0] in ("site-packages", "dist-packages"):
             return False  # these have labels of their own
         return label == "stdlib" or self.packages is None or inside[0].partition("-")[0] in self.packages
-
-
-def _roots() -> list[tuple[str, Path]]:
-    """Name the folders to look in: the standard library, the packages here, those of the base installation."""
-    stdlib, packages = Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))
-    roots = {"stdlib": stdlib, "packages": packages}
-    if sys.prefix != sys.base_prefix:
-        roots["base-packages"] = stdlib / "site-packages"
-    return [(label, path) for label, path in roots.items() if path.is_dir()]
 
 
 def _kind(path: Path) -> Kind | None:
@@ -110,21 +99,9 @@ def _topics(source: Source, code: bytes) -> Iterator[Record | Reject]:
 def _docstrings(source: Source, code: bytes) -> Iterator[Record | Reject]:
     """Give a module's docstrings as one document: each under the name of what it describes."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # other people's escape sequences
-            tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError) as bad:
+        parts = [f"{found.name}\n{found.text}" if found.name else found.text for found in read_docstrings(code)]
+    except ValueError as bad:
         yield Reject(source.name, "not Python", str(bad))
         return
-    parts = list(_walk(tree, ""))
     if parts:
         yield Record(text="\n\n".join(parts) + "\n", meta=_meta(source, "docstrings"))
-
-
-def _walk(node: ast.AST, name: str) -> Iterator[str]:
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        if doc := ast.get_docstring(node):
-            yield f"{name}\n{doc}" if name else doc
-        for child in node.body:
-            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                yield from _walk(child, f"{name}.{child.name}" if name else child.name)

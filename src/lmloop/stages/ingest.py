@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TextIO, cast
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from lmloop.core.batch import Batch, from_records
@@ -20,7 +21,7 @@ from lmloop.core.engine.shards import DATA, ShardWriter, prune
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
 from lmloop.core.part import build
-from lmloop.core.reader import AnyReader, Reader, Reject, Source
+from lmloop.core.reader import BATCH_BYTES, BATCH_ROWS, AnyReader, Reader, Reject, Source
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.report import blocks
 
@@ -160,16 +161,39 @@ class _Tally:
             self.unreadable.append((reject.source, reject.detail))
         self.aside.write(json.dumps(asdict(reject)) + "\n")
 
-    def batch(self, batch: Batch, source: Source) -> None:
+    def batch(self, batch: Batch, ending: str) -> Batch:
+        """Count a batch; its rows are of the kind that they name, or that of their file's ending."""
         self.records += batch.num_rows
         self.bytes += text_bytes(batch)
-        ending = Path(source.name).suffix.lower()
         for row in pc.value_counts(pc.struct_field(pc.extract_regex(batch.column("meta"), KIND), "kind")).to_pylist():
             self.kinds[row["values"] or ending] += row["counts"]
+        return batch
 
 
 def _batches(reader: Reader, sources: Sequence[Source], tally: _Tally) -> Iterator[Batch]:
-    """Stream the batches of some files; put aside what is broken."""
+    """Stream the records of some files, those of small files of one kind together; put aside what is broken."""
+    waiting: list[Batch] = []
+    size, ending = 0, ""
+    for batch, kind in _each_batch(reader, sources, tally):
+        if waiting and (kind != ending or size + batch.nbytes > BATCH_BYTES or len(waiting) >= BATCH_ROWS):
+            yield tally.batch(_together(waiting), ending)
+            waiting, size = [], 0
+        waiting.append(batch)
+        size, ending = size + batch.nbytes, kind
+    if waiting:
+        yield tally.batch(_together(waiting), ending)
+
+
+def _together(batches: Sequence[Batch]) -> Batch:
+    """Make one batch of several."""
+    if len(batches) == 1:
+        return batches[0]
+    whole: Batch = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    return whole
+
+
+def _each_batch(reader: Reader, sources: Sequence[Source], tally: _Tally) -> Iterator[tuple[Batch, str]]:
+    """Stream the batches of each file, with the ending of its name."""
     for source in sources:
         if source.refused:
             tally.reject(Reject(source.name, source.refused))
@@ -180,8 +204,7 @@ def _batches(reader: Reader, sources: Sequence[Source], tally: _Tally) -> Iterat
                     if isinstance(item, Reject):
                         tally.reject(item)
                     else:
-                        tally.batch(item, source)
-                        yield item
+                        yield item, Path(source.name).suffix.lower()
         except OSError as bad:
             tally.reject(Reject(source.name, UNREADABLE, bad.strerror or str(bad)))
 

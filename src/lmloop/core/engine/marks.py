@@ -43,8 +43,14 @@ def mark_file(done: Path, task: Task) -> Path:
 def task_digest(done: Path, task: Task) -> str:
     """Tell tasks apart, by all that they say; paths count relative to ``done``, so that a home can be moved."""
 
+    folders: dict[Path, str] = {}  # a task may name thousands of files, in a few folders
+
     def relative(value: Any) -> str:
-        return os.path.relpath(value, done) if isinstance(value, Path) else repr(value)
+        if not isinstance(value, Path):
+            return repr(value)
+        if value.parent not in folders:
+            folders[value.parent] = os.path.relpath(value.parent, done)
+        return f"{folders[value.parent]}/{value.name}"
 
     said = asdict(task) if is_dataclass(task) and not isinstance(task, type) else repr(task)
     return hashlib.blake2b(json.dumps(said, default=relative).encode(), digest_size=16).hexdigest()

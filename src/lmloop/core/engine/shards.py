@@ -20,6 +20,7 @@ ROW_BITS = 40
 """A row's number is its shard's number and, in the low bits, its place in the shard."""
 
 GROUP_BYTES = 8 << 20
+SLICE_BYTES = 2 << 20
 """About how much text a row group holds: what a worker has in memory at a time is a few of them."""
 
 
@@ -51,7 +52,17 @@ def list_shards(folders: Iterable[Path]) -> list[Shard]:
 
 
 def read_shard(path: Path) -> Iterator[Batch]:
-    """Stream the batches of a Parquet or Arrow IPC shard; at least one, which may be empty."""
+    """Stream the rows of a Parquet or Arrow IPC shard, a few megabytes at a time; at least one batch, maybe empty.
+
+    What ops need beside a batch, above all those that number its words, is a multiple of its size.
+    """
+    for batch in _groups(path):
+        count = max(1, min(batch.num_rows, -(-text_bytes(batch) // SLICE_BYTES)))
+        size = max(1, -(-batch.num_rows // count))
+        yield from (batch.slice(first, size) for first in range(0, max(1, batch.num_rows), size))
+
+
+def _groups(path: Path) -> Iterator[Batch]:
     if path.suffix == ".arrow":
         with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
             for i in range(reader.num_record_batches):
