@@ -12,8 +12,13 @@ def carry_out(job: Job, progress: Progress) -> None:
     from lmloop.nn.huggingface import load_model, write_model
     from lmloop.nn.objective import Objective
     from lmloop.nn.trainer import Trainer
+    from lmloop.nn.transfer import spread
 
-    model = load_model(job.start) if job.start is not None else seeded(job.shape, job.training.seed)
+    if job.start is not None:
+        model = load_model(job.start)
+    else:
+        model = seeded(job.shape, job.training.seed)
+        spread(model, job.training.update.base_width)
     learner = Objective(model, job.training.update.z_loss)
     trainer = Trainer(learner, job.training, job.batches(), job.held(), job.out)
     with Watching(job, progress) as watch:
