@@ -93,3 +93,21 @@ def test_raw_text_is_told_from_a_conversation() -> None:
 def test_a_name_says_what_it_opens(tmp_path: object) -> None:
     assert named("lmloop:some/folder").folder == "some/folder"  # type: ignore[union-attr]
     assert named({"use": "toy", "order": 2}).order == 2  # type: ignore[union-attr]
+
+
+class Pen(Echo):
+    """Writes requests of several samplings side by side."""
+
+    def write(self, requests: Sequence[Writing], done: Done | None = None) -> list[Reply]:
+        self.calls += 1
+        replies = (Reply(each.prompt[-1].text, tokens=each.sampling.max_tokens) for each in requests)
+        return told(replies, done)
+
+
+def test_a_model_that_can_is_asked_once_for_all_samplings() -> None:
+    model, heard = Pen(), {}
+    requests = [Writing(text_prompt(word), Sampling(max_tokens=n % 2 + 1)) for n, word in enumerate("abcd")]
+    replies = answer(model, requests, heard.__setitem__)
+    assert model.calls == 1
+    assert [(reply.text, reply.tokens) for reply in replies] == [("a", 1), ("b", 2), ("c", 1), ("d", 2)]
+    assert heard == dict(enumerate(replies))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HANDBOOK = Path(__file__).parents[2] / "docs" / "handbook"
-CHAPTERS = [HANDBOOK / f"{name}.md" for name in ("attention", "optimizers")]
+CHAPTERS = [HANDBOOK / f"{name}.md" for name in ("adapters", "attention", "optimizers")]
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n+^```text\n(?P<output>.*?)^```", re.MULTILINE | re.DOTALL)
 
 

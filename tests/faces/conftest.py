@@ -60,5 +60,6 @@ def _fill(folder: Path) -> None:
     (folder / "mine.toml").write_text(RECIPE, encoding="utf-8")
     rows = '{"text": "A row of a file.", "content": "其他字段"}\n{"text": "Another row.", "content": "x"}\n'
     (folder / "rows.jsonl").write_text(rows, encoding="utf-8")
+    (folder / "trace.csv").write_text("timestamp,input_length,output_length\n0,9,2\n0.1,5,3\n", encoding="utf-8")
     shutil.copyfile(byte_tokenizer(), folder / "tokenizer.json")
     (folder / "runs.csv").write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")

@@ -1,7 +1,9 @@
 """Every example in the help of a verb runs, on a little input."""
 
+import json
 import shlex
 import shutil
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import click
@@ -11,6 +13,9 @@ from verb_project import RECIPE, Call
 from lmloop.faces import recipes
 from lmloop.faces.cli import app
 from lmloop.faces.verb import SECTIONS, Verb
+from lmloop.loadtest import verdict
+from lmloop.loadtest.local import local_server
+from lmloop.loadtest.server import Delays
 from lmloop.models.lmloop import Lmloop
 
 VERBS = {name: app.get_command(click.Context(app), name) for name in app.list_commands(click.Context(app))}
@@ -26,7 +31,40 @@ def test_every_verb_is_a_verb() -> None:
         assert all(example.startswith(f"lmloop {name}") for example in verb.examples)
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+FAST = [
+    "--workers",
+    "1",
+    "--output",
+    "2",
+    "--set",
+    "server.ttft=10ms",
+    "--set",
+    "server.itl=2ms",
+    "--set",
+    "load.grace=20",
+]
+ONE = ["--set", "sweep.start=8", "--set", "sweep.most=8"]
+
+
+def loaded(words: list[str], url: str) -> list[str]:
+    """Make an example of a load test short, and point it at a server that is there."""
+    short = [url if word.startswith("http:") else word for word in words]
+    short += FAST if "--trace" in words else [*FAST, "--duration", "0.6s", "--rate", "20"]
+    if "--warm-up" in words:
+        short += ["--warm-up", "0.1s"]
+    return short + (ONE if {"--sweep", "--calibrate"} & {*words} else [])
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if example.startswith("lmloop bench")])
+def test_load_test_runs(fresh: Path, call: Call, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
+    # on a busy machine the client is late, and says so: here only that it runs is looked at
+    monkeypatch.setattr(verdict, "MOST_LATE", 60.0)
+    with local_server(Delays(0.01, 0.002)) as url:
+        result = call(*loaded(shlex.split(example, comments=True)[1:], url))
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if not example.startswith("lmloop bench")])
 def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
     # the shipped recipe by its name, but with our little input
     (project / "shipped").mkdir()
@@ -34,9 +72,17 @@ def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(recipes, "PLACES", (project / "shipped",))
     call("run", "mine.toml", "--set", "clean.dropped=all", "--workers", "1")
     old, new = sorted((path.name for path in project.glob("runs/clean-*")), key=lambda name: name)
-    if example.startswith("lmloop sample"):
+    if example.startswith("lmloop board"):
+        # what is served is tested elsewhere: here the server is opened, and closed at once
+        monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", lambda server: None)
+        made = call("eval", "toy", "--tasks", "spelling", "--quiet").stdout.strip()
+        example = example.replace("scores-0123abcd", Path(made).name)
+        example = example if "--" in example else example.replace("board ", "board --port 0 ")
+    if example.startswith(("lmloop sample", "lmloop eval", "lmloop tokenizer health")):
         for place in ("base", "models/mine"):
             shutil.copytree(Lmloop.example().folder, project / place)
+    if example.startswith("lmloop finetune"):
+        _tuning(project)
     line = example.replace("clean-0123abcd", old).replace("clean-89abcdef", new)
     if "my_ops/no_shouting.py" in line:
         call("new", "op", "no-shouting", "--dir", "my_ops")
@@ -44,3 +90,38 @@ def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
     words = [name for word in words for name in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
     result = call(*words[1:])
     assert result.exit_code == 0, result.output
+
+
+def _tuning(project: Path) -> None:
+    """Put a tiny model, conversations, votes and a task there."""
+    shutil.copytree(Lmloop.example().folder, project / "models" / "small")
+    talk = {"messages": [{"role": "user", "content": "说"}, {"role": "assistant", "content": "好"}]}
+    for name in ("chats", "对话"):
+        (project / f"{name}.jsonl").write_text("\n".join([json.dumps(talk)] * 8), encoding="utf-8")
+    vote = {"prompt": [{"role": "user", "text": "a?"}], "choices": ["b", "c"], "answer": 0}
+    (project / "votes.jsonl").write_text("\n".join([json.dumps(vote)] * 8), encoding="utf-8")
+    (project / "my_task.py").write_text(TASK)
+
+
+TASK = """
+\"\"\"Short replies.\"\"\"
+
+from lmloop.core.model import Generates, Sampling, Writing
+from lmloop.core.record import Record, Turn
+from lmloop.core.task import Grade, Task
+
+
+class MyTask(Task):
+    \"\"\"Reward short replies.\"\"\"
+
+    needs = (Generates,)
+
+    def questions(self):
+        yield Record(prompt=(Turn("user", "a?"),))
+
+    def ask(self, record, said=()):
+        return [] if said else [Writing(record.prompt, Sampling())]
+
+    def grade(self, record, said):
+        return Grade(record.id, {"score": 1 / (1 + len(said[0].text))})
+"""

@@ -8,6 +8,7 @@ from adapter_ground import TASKS, WORDS, base, batch, put
 
 from lmloop.core.errors import DataError
 from lmloop.core.listing import names
+from lmloop.nn.adapters.dropping import drop
 from lmloop.nn.adapters.files import load, restore, save
 from lmloop.nn.decoder import seeded
 from lmloop.nn.huggingface import write_model
@@ -92,8 +93,9 @@ def test_we_read_those_of_peft_with_equal_logits(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["lora", "dora"])
-def test_training_steps_are_those_of_peft_with_dropout(name, tmp_path):
+def test_training_steps_are_those_of_peft_with_dropout(name, tmp_path, monkeypatch):
     peft = pytest.importorskip("peft")
+    monkeypatch.setattr(torch.nn.Dropout, "forward", lambda self, x: drop(x, self.p, self.training))
     tokens, _ = batch()
     (tmp_path / "base").mkdir()
     adapted = put(hugging_face(tmp_path / "base").train(), name, dropout=0.3)

@@ -111,8 +111,9 @@ def test_all_weights_are_tuned_where_no_method_is_named(place):
 
 def test_a_tuned_model_is_tuned_further_with_its_adapter_in_it(place):
     later = {"id": "later", "use": "finetune", "from": ["next", "tuned"], "method": LORA, "context": 32}
-    done = run(recipe({**later, "optimizer": FAST, "compute": COMPUTE}, epochs=8), home=place / "runs", workers=1)
-    assert done["later"].metrics["before/next"] == pytest.approx(done["tuned"].metrics["loss/next"], abs=0.4)
+    later |= {"evaluate": {"held": 0.1}, "optimizer": FAST, "compute": COMPUTE}
+    done = run(recipe(later, epochs=8), home=place / "runs", workers=1)
+    assert done["later"].metrics["before/next"] == pytest.approx(done["tuned"].metrics["loss/next"], abs=1e-4)
     assert open_model(done["later"].path).generate([(Turn("text", "a"),)], Sampling(max_tokens=2))
 
 
@@ -190,6 +191,146 @@ def test_the_report_shows_losses_examples_and_replies(place):
     assert any("after" in passage.label for passage in shown["What it replies"].passages)
 
 
+@pytest.mark.parametrize("goal", ["dpo", "kto", "simpo", {"use": "orpo", "weight": 1.0}, "ipo"])
+def test_preferences_move_what_is_said(place, goal):
+    done = tuned(place / "runs", files=("votes",), objective=goal, epochs=8, optimizer={"learning_rate": 5e-3})
+    assert done.metrics["margin/votes"] > 0
+    if goal != "kto":
+        assert done.metrics["accuracy/votes"] > 0.9
+    prompt = (Turn("text", "<user>ab?\n<assistant>"),)
+    models = [open_model(folder) for folder in (base_model(place), done.path)]
+    scores = [[model.score([(prompt, text)])[0].logprob for text in ("c\n", "!!\n")] for model in models]
+    assert scores[1][0] - scores[1][1] > scores[0][0] - scores[0][1] + 1
+
+
+def test_a_reward_model_prefers_what_people_did(place):
+    done = tuned(place / "runs", files=("votes",), objective="reward", epochs=8, optimizer={"learning_rate": 5e-3})
+    assert done.metrics["accuracy/votes"] == 1
+    judge = open_model(done.path)
+    prompt = (Turn("user", "ab?"),)
+    better, worse = judge.score([(prompt, "c"), (prompt, "!!")])
+    assert worse.logprob < better.logprob <= 0
+    alone = judge.score([(prompt, "!!")])[0]
+    assert alone.logprob == pytest.approx(worse.logprob, abs=1e-5)
+
+
+VOWELS = """\
+\"\"\"Vowels: write as many as you can.\"\"\"
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from lmloop.core.model import Generates, Reply, Request, Sampling, Writing
+from lmloop.core.record import Record, Turn
+from lmloop.core.task import Grade, Task
+
+
+class Vowels(Task):
+    \"\"\"Count the letters a and e in a reply.\"\"\"
+
+    needs: ClassVar[tuple[type, ...]] = (Generates,)
+
+    def questions(self) -> Iterator[Record]:
+        for letter in "bcdfgh":
+            yield Record(prompt=(Turn("user", letter),))
+
+    def ask(self, record: Record, said: Sequence[Reply] = ()) -> list[Request]:
+        return [] if said else [Writing(record.prompt, Sampling(max_tokens=6))]
+
+    def grade(self, record: Record, said: Sequence[Reply]) -> Grade:
+        text = said[0].text
+        return Grade(record.id, {"score": sum(letter in "ae" for letter in text) / 6})
+"""
+
+
+@pytest.mark.parametrize("method", [LORA, {"use": "moelora", "experts": 4, "rank": 4, "tasks": 1}])
+def test_a_task_that_grades_itself_is_a_reward(place, method):
+    (place / "vowels.py").write_text(VOWELS)
+    goal = {"use": "grpo", "questions": 2, "replies": 8, "tokens": 6, "beta": 0.0}
+    settings = {"objective": goal, "tasks": ["./vowels.py"], "from": [], "epochs": 8 if method == LORA else 1}
+    done = tuned(place / "runs", files=(), method=method, **settings)
+    assert done.metrics["steps"] == (24 if method == LORA else 3)
+    if method == LORA:
+        assert done.metrics["reward"] > done.metrics["before/reward"] + 0.1
+    with pytest.raises(LmloopError, match="does not ask for one written reply"):
+        tuned(place / "runs", files=(), **{**settings, "tasks": ["spelling"]})
+    with pytest.raises(LmloopError, match="tasks alone"):
+        tuned(place / "runs", **{**settings, "from": ["next"]})
+
+
+@pytest.mark.parametrize("method", [{**LORA, "targets": ["ffn"]}, "full"])
+def test_a_model_of_another_family_is_tuned_and_opens_in_transformers(place, method):
+    import torch
+
+    transformers = pytest.importorskip("transformers")
+    vocabulary = json.loads((place / "model" / "config.json").read_text())["vocab_size"]
+    config = transformers.GPTNeoXConfig(
+        vocab_size=vocabulary, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
+    )
+    torch.manual_seed(0)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(place / "model")
+    done = tuned(place / "runs", method=method, merged=True, epochs=4)
+    assert done.metrics["loss/next"] < done.metrics["before/next"] - 0.1
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(done.path)
+    before = transformers.AutoModelForCausalLM.from_pretrained(place / "model")
+    ids = torch.arange(97, 107)[None]
+    with torch.no_grad():
+        assert not torch.allclose(theirs(ids).logits, before(ids).logits, atol=1e-2)
+    assert json.loads((done.path / "model.json").read_text()) == {"use": "transformers"}
+
+
+def test_a_plan_says_what_is_trained_and_what_it_costs(place, capsys):
+    from lmloop.faces.cli import app
+
+    plain = recipe(files=("next",), method={"use": "lora", "rank": 4})
+    done = run(plain, home=place / "runs", workers=1)["tuned"]
+    step = plain["step"][-1] | {"id": "more", "base": str(place / "model"), "method": {"use": "lora", "rank": 8}}
+    lines = ["name = 't'", "seed = 3"]
+    for row in (*plain["step"], step):
+        lines.append("[[step]]")
+        lines += [f"{key} = {_toml(value)}" for key, value in row.items()]
+    (place / "t.toml").write_text("\n".join(lines))
+    with pytest.raises(SystemExit):
+        app.main(["plan", "t.toml", "--home", "runs"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"trains {2 * done.metrics['trained']:,} of" in said
+    assert "72 records, at most 4,608 tokens" in said
+
+
+def _toml(value):
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    return json.dumps(value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_ranks_tune_as_one(place, parallel):
+    method = {"use": "mixlora", "experts": 4, "rank": 2, "dropout": 0, "balance": 0}
+    same = {"method": method, "batch": 256, "epochs": 1, "optimizer": {"learning_rate": 1e-3}}
+    alone = tuned(place / "alone", **same)
+    both = tuned(place / "both", **same, compute={**COMPUTE, "ranks": 2, "parallel": parallel})
+    losses = [[row["loss"] for row in rows(done) if "gradient" in row] for done in (alone, both)]
+    assert np.allclose(*losses, rtol=1e-3)
+    assert both.metrics["loss/next"] == pytest.approx(alone.metrics["loss/next"], rel=1e-3)
+    assert open_model(both.path).generate([(Turn("text", "a"),)], Sampling(max_tokens=2))
+
+
+def test_a_lora_of_equal_size_is_tuned_beside_a_mixture(place):
+    method = {"use": "mixlora", "experts": 4, "rank": 2}
+    done = tuned(place / "runs", method=method, baseline=True)
+    assert done.metrics["baseline/trained"] == pytest.approx(done.metrics["trained"], rel=0.25)
+    assert "baseline/loss/next" in done.metrics
+    shown = {block.title: block for block in blocks.read(done.path / BLOCKS)}
+    assert [row[0] for row in shown["Beside a LoRA of equal size"].rows] == ["mixlora", "lora of equal size"]
+    heat = shown["Which task uses which expert"]
+    assert heat.rows == ("last", "next")
+    assert all(sum(row) == pytest.approx(1, abs=0.01) for row in heat.values)
+    assert len(shown["Load of the experts"].rows) == 1
+    assert shown["How alike the experts are"].values[0][0] == 1
+    assert open_model(done.path / "baseline").generate([(Turn("text", "a"),)], Sampling(max_tokens=2))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -202,7 +343,8 @@ def test_the_report_shows_losses_examples_and_replies(place):
         ({"method": {"use": "moelora", "tasks": 1}}, "knows 1 tasks"),
         ({"optimizer": {"use": "muon"}}, "muon changes whole matrices"),
         ({"objective": "dpo"}, "nothing says which reply is better: 144"),
-        ({"objective": "dop"}, "objective"),
+        ({"objective": "dop"}, "no objective 'dop'"),
+        ({"baseline": True, "method": "full"}, "beside a method"),
         ({"data": {"template": "none.jinja"}}, "no file"),
     ],
 )

@@ -7,7 +7,7 @@ ask and judges what was said, so that replies can be kept, looked at and graded 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, SerializeAsAny
 
@@ -31,7 +31,8 @@ class Grade:
 
     ``extracted`` is the answer that was found in the reply, and ``failed`` that none could be. ``group`` is what
     averages are taken over (a subject), ``cluster`` what several records share (a passage, a prompt), so that they
-    are no independent samples; empty where there is none. ``weight`` is that of a weighted mean (bytes of a text).
+    are no independent samples; empty where there is none. ``weight`` is that of a weighted mean (bytes of a text), and
+    ``weights`` has those of metrics that are weighed otherwise.
     """
 
     record: str
@@ -42,6 +43,7 @@ class Grade:
     group: str = ""
     cluster: str = ""
     weight: float = 1.0
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
@@ -49,11 +51,37 @@ class Grade:
         return next(iter(self.values.values()), 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a reader must know before the scores, as a small table: how far a judge agrees with people, for one."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | None, ...], ...]
+    note: str = ""
+
+
 class Task(Part):
     """Questions and a grader. ``needs`` names the powers that it asks of a model; ``metrics`` begins with the chief."""
 
     needs: ClassVar[tuple[type, ...]] = ()
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("score"),)
+
+    @classmethod
+    def example_files(cls) -> dict[str, bytes]:
+        """Give small files in the layout that it reads, for the battery; a task that reads no files has none."""
+        return {}
+
+    def powers(self) -> tuple[type, ...]:
+        """Name the powers that it asks of a model, as it is set."""
+        return self.needs
+
+    def protocol(self) -> dict[str, Any]:
+        """Say how it asks and judges, as plain JSON: what two scores must share to be comparable.
+
+        By default all that tells its results from another's.
+        """
+        return self.identity()
 
     @abstractmethod
     def questions(self) -> Iterator[Record]:
@@ -73,6 +101,10 @@ class Task(Part):
     def grades(self, asked: Sequence[tuple[Record, Sequence[Reply]]]) -> list[Grade]:
         """Judge many records, in order; a task whose judge is a model asks it about all at once."""
         return [self.grade(record, said) for record, said in asked]
+
+    def remarks(self, grades: Sequence[Grade]) -> list[Remark]:
+        """Say what a reader must know before the scores, given all grades of one model; most tasks have nothing."""
+        return []
 
 
 AnyTask = Annotated[SerializeAsAny[Task], BeforeValidator(lambda spec: build("tasks", spec))]

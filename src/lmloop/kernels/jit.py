@@ -9,14 +9,14 @@ atomic operations at every call of a helper would take most of the time; one tha
 """
 
 import hashlib
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numba.extending
+
+from lmloop.core.user_cache import user_cache
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -55,15 +55,7 @@ def inlined(function: Kernel) -> Kernel:
 
 
 def _user_cache() -> Path:
-    """The folder for caches of this user, by the custom of the system."""
-    if _numba.config.CACHE_DIR:
-        return Path(_numba.config.CACHE_DIR)
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111  (Path.home() raises where there is no home)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home)) / "lmloop" / "cache"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "lmloop"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "lmloop"
+    return Path(_numba.config.CACHE_DIR) if _numba.config.CACHE_DIR else user_cache()
 
 
 _FOLDER = str(cache_folder())

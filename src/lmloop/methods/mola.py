@@ -1,5 +1,6 @@
 """MoLA: more LoRA experts in some layers than in others."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -47,6 +48,8 @@ class Mola(Method):
     @field_validator("experts")
     @classmethod
     def _is_pattern(cls, value: str | list[int]) -> str | list[int]:
+        if isinstance(value, str) and value not in PATTERNS and not re.fullmatch("[0-9]+", value):
+            raise ValueError(f"write digits such as 2468, a list, or one of {', '.join(PATTERNS)}")
         counts = [int(digit) for digit in PATTERNS.get(value, value)] if isinstance(value, str) else value
         if not counts or min(counts) < 1:
             raise ValueError("every layer needs at least one expert")

@@ -25,12 +25,12 @@ class Mask:
 CAUSAL = Mask()
 
 
-def document_mask(documents_BT: Tensor) -> Mask:
-    """Make the mask of packed rows: dense on a CPU, FlexAttention's blocks on a GPU.
+def document_mask(documents_BT: Tensor, dense: bool = False) -> Mask:
+    """Make the mask of packed rows: dense on a CPU (or where it must be), FlexAttention's blocks on a GPU.
 
     Rows of one document each, and nothing or padding behind it, need no mask but the causal one.
     """
-    if documents_BT.device.type == "cuda":
+    if documents_BT.device.type == "cuda" and not dense:
         return Mask(block=_blocks(documents_BT))
     if bool(((documents_BT == documents_BT[:, :1]) | (documents_BT == NOBODY)).all()):
         return CAUSAL

@@ -7,7 +7,9 @@ from typing import Any
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError, LmloopError
-from lmloop.nn.huggingface import CONFIG, load_model
+from lmloop.nn.foreign import foreign_shape, open_foreign
+from lmloop.nn.huggingface import CONFIG, load_model, read_config
+from lmloop.nn.shape import Shape
 
 ADAPTER, BASE = "adapter_config.json", "base.json"
 """An adapter's folder has the first, and the second beside it, which names the folder of its model."""
@@ -19,8 +21,8 @@ def is_adapter(folder: Path) -> bool:
 
 
 def write_base(folder: Path, base: Path) -> None:
-    """Note which model an adapter sits on: by its place beside the adapter's folder, or by its whole path."""
-    beside = base.parent.resolve() == folder.parent.resolve()
+    """Note which model an adapter sits on: by the way there if both lie in one home, or by its whole path."""
+    beside = base.resolve().parent in folder.resolve().parents
     said = {"folder": os.path.relpath(base, folder) if beside else str(base.resolve()), "name": base.name}
     with draft(folder / BASE) as place:
         place.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
@@ -49,11 +51,11 @@ def open_decoder(folder: Path) -> Any:
         DataError: there is no model, or its adapter's model is gone.
     """
     if not is_adapter(folder):
-        return load_model(folder)
+        return _open_whole(folder)
     from lmloop.nn.adapters.files import load
 
     decoder = open_plain(base_of(folder))
-    load(decoder, folder)
+    load(bearer(decoder), folder)
     return decoder
 
 
@@ -65,18 +67,46 @@ def open_plain(folder: Path) -> Any:
         LmloopError: the adapter has no fixed weights, so that nothing can sit on top of it.
     """
     if not is_adapter(folder):
-        return load_model(folder)
+        return _open_whole(folder)
     from lmloop.nn.adapters.files import load
     from lmloop.nn.adapters.merging import merge
 
     decoder = open_plain(base_of(folder))
-    adapted = load(decoder, folder)
+    adapted = load(bearer(decoder), folder)
     try:
         merge(adapted)
     except LmloopError as bad:
         raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", bad.hint) from None
     adapted.remove()
     return decoder
+
+
+def bearer(decoder: Any) -> Any:
+    """Give the module that adapters sit on: its weights have the names of the model's own files."""
+    return getattr(decoder, "causal", decoder)
+
+
+def read_shape(folder: Path) -> Shape:
+    """Read the shape of the model in a folder, or of the one that its adapter sits on.
+
+    Raises:
+        DataError: there is no model.
+    """
+    plain = plain_of(folder)
+    return read_config(plain) if is_ours(plain) else foreign_shape(plain)
+
+
+def is_ours(folder: Path) -> bool:
+    """Say whether our own decoder can be the model in a folder; ``transformers`` opens the others."""
+    try:
+        read_config(folder)
+    except DataError:
+        return not (folder / CONFIG).is_file()
+    return True
+
+
+def _open_whole(folder: Path) -> Any:
+    return load_model(folder) if is_ours(folder) else open_foreign(folder)
 
 
 def plain_of(folder: Path) -> Path:

@@ -29,12 +29,12 @@ class Told:
     beside: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, rows: Rows, device: torch.device) -> "Told":
-        """Put rows on a device."""
+    def of(cls, rows: Rows, device: torch.device, dense: bool = False) -> "Told":
+        """Put rows on a device; with ``dense``, masks are dense on a GPU, too."""
         arrays = (rows.tokens_BT, rows.targets_BT, rows.positions_BT, rows.documents_BT)
         tokens, targets, positions, documents = (torch.from_numpy(each).to(device) for each in arrays)
         beside = {name: torch.from_numpy(array).to(device) for name, array in rows.beside.items()}
-        return cls(tokens, targets, positions, documents, document_mask(documents), beside)
+        return cls(tokens, targets, positions, documents, document_mask(documents, dense), beside)
 
     @property
     def counted_B(self) -> Tensor:

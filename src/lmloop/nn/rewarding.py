@@ -14,8 +14,11 @@ from torch import Tensor, nn
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
+from lmloop.nn.decoder import seeded
+from lmloop.nn.huggingface import write_model
 from lmloop.nn.masking import CAUSAL
 from lmloop.nn.opening import open_decoder
+from lmloop.nn.shape import from_depth
 
 HEAD, WEIGHT = "score.safetensors", "score.weight"
 
@@ -24,6 +27,16 @@ def write_head(folder: Path, decoder: Any) -> None:
     """Write the head beside the model."""
     with draft(folder / HEAD) as place:
         save_file({WEIGHT: decoder.score.weight.detach().cpu().contiguous()}, place)
+
+
+def write_fresh(folder: Path, vocabulary: int) -> None:
+    """Write a tiny reward model with fresh weights."""
+    shape = from_depth(1, vocabulary, 128)
+    decoder: Any = seeded(shape, 0)
+    write_model(folder, shape, decoder.state_dict(), None, None)
+    decoder.score = nn.Linear(shape.width, 1, bias=False)
+    nn.init.ones_(decoder.score.weight)
+    write_head(folder, decoder)
 
 
 def open_rewarding(folder: Path) -> Any:

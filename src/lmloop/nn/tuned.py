@@ -12,10 +12,15 @@ from lmloop.core.method import Method
 from lmloop.core.rows import Rows
 from lmloop.nn.adapters.adapted import Adapted
 from lmloop.nn.adapters.attach import attach
-from lmloop.nn.decode import Drawing, write
+from lmloop.nn.adapters.layout import places
+from lmloop.nn.adapters.lowrank import matrix
+from lmloop.nn.decode import write
+from lmloop.nn.decoder import Decoder
 from lmloop.nn.goals.settings import Goal
-from lmloop.nn.opening import open_plain
+from lmloop.nn.inference.drawing import Drawing
+from lmloop.nn.opening import bearer, open_plain
 from lmloop.nn.policy import Policy
+from lmloop.nn.shape import Shape
 from lmloop.nn.tuning import Tuning
 
 
@@ -23,7 +28,7 @@ def open_policy(folder: Path, method: Method | None, goal: Goal, seed: int) -> P
     """Open a model with what is tuned on it: a new adapter, all weights, and a head if the goal wants one."""
     decoder = open_plain(folder)
     reference = deepcopy(decoder) if method is None and goal.refers else None
-    adapted = attach(decoder, method, seed) if method is not None else None
+    adapted = attach(bearer(decoder), method, seed) if method is not None else None
     if goal.use == "reward":
         decoder.score = nn.Linear(decoder.shape.width, 1, bias=False)
         nn.init.zeros_(decoder.score.weight)
@@ -35,6 +40,20 @@ def sizes(policy: Policy) -> tuple[int, int]:
     weights = list(policy.decoder.parameters())
     trained = sum(weight.numel() for weight in weights if weight.requires_grad)
     return trained, trained if policy.adapted is None else sum(w.numel() for w in weights if not w.requires_grad)
+
+
+def forecast(shape: Shape, method: Method | None) -> tuple[int, int]:
+    """Count the weights that a method trains, and those of the model, without making one."""
+    with torch.device("meta"):
+        decoder = Decoder(shape)
+    whole = sum(weight.numel() for weight in decoder.parameters())
+    return (whole if method is None else attach(decoder, method).trainable), whole
+
+
+def weights_a_rank(policy: Policy) -> int:
+    """Count the weights of a LoRA of rank 1 on all linears: what tells the rank of one that is as large as another."""
+    linears = [place for place in places(bearer(policy.decoder)) if place.part != "block"]
+    return sum(sum(matrix(bearer(policy.decoder).get_submodule(place.name)).shape) for place in linears)
 
 
 def take(policy: Policy, weights: Mapping[str, Tensor]) -> None:

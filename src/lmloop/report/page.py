@@ -39,18 +39,18 @@ class Section:
 
 def render(title: str, sections: Sequence[Section], facts: Mapping[str, str]) -> str:
     """The whole page. `facts` are the few things worth knowing of the run, shown under the title."""
-    script = "\n".join(map(_asset, SCRIPTS))
+    script = "\n".join(map(asset, SCRIPTS))
     anchors: dict[str, str] = {}
     for place, section in enumerate(sections, start=1):
         anchors.setdefault(section.name, f"step-{place}")
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             title=title,
             facts=facts,
             sections=[_section(place, section, anchors) for place, section in enumerate(sections, start=1)],
-            style="\n".join(map(_asset, STYLES)),
+            style="\n".join(map(asset, STYLES)),
             script=script,
             # The policy names the script by its digest, so that nothing a text smuggles in could ever run.
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -80,13 +80,14 @@ def _halves(kinds: Sequence[str]) -> list[bool]:
     return halves
 
 
-def _environment() -> "jinja2.Environment":
+def environment() -> "jinja2.Environment":
+    """Give what reads templates from the assets."""
     import jinja2
 
     return jinja2.Environment(
         autoescape=True,
         finalize=_finalize,
-        loader=jinja2.FunctionLoader(_asset),
+        loader=jinja2.FunctionLoader(asset),
         lstrip_blocks=True,
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -98,5 +99,6 @@ def _finalize(value: Any) -> Any:
     return value if hasattr(value, "__html__") or not isinstance(value, str) else clean(value)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Read a file of the page's own."""
     return ASSETS.joinpath(name).read_text(encoding="utf-8")

@@ -21,8 +21,9 @@ def check_step(step: Step, inputs: Sequence[Artifact] | None = None) -> None:
     """Run the battery on a step, on two shards of sample records unless inputs are given.
 
     It must be documented and made again from its own settings; say what it takes and makes; report plain
-    numbers; and fill its folder with the same bytes each time and with any number of workers. A step that
-    reads anything but records and a tokenizer is only carried out when ``inputs`` are given.
+    numbers; and fill its folder with the same bytes each time and with any number of workers, but for the files that
+    it says hold measurements. A step that reads anything but records and a tokenizer is only carried out when
+    ``inputs`` are given.
     """
     check_part(step, "stages")
     name, kinds = step.name(), get_args(Kind)
@@ -58,8 +59,9 @@ def _carry_out(step: Step, inputs: list[Artifact], out: Path, context: Context) 
         assert list((out / DATA).glob("*.parquet")), f"{name}: makes records, but there is no {DATA}/*.parquet"
     if (out / BLOCKS).exists():
         blocks.read(out / BLOCKS)
-    # what a person is shown may tell how long things took
-    return {path: row["digest"] for path, row in list_files(out).items() if path != BLOCKS}
+    # what a person is shown may tell how long things took; of measurements it counts that they are there
+    told = (BLOCKS, *step.measured)
+    return {path: path in told or row["digest"] for path, row in list_files(out).items()}
 
 
 def _records(base: Path) -> list[Artifact]:

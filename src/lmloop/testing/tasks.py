@@ -1,12 +1,16 @@
 """The battery for tasks."""
 
 import math
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from itertools import islice
+from pathlib import Path
 
 from lmloop.core.asking import ask
 from lmloop.core.model import Done, Model, Prompt, Reply, Sampling
 from lmloop.core.task import Grade, Task
+from lmloop.scoring.data import data_in
 from lmloop.testing.parts import blaming, check_part
 
 MOST_QUESTIONS = 8
@@ -34,11 +38,28 @@ def check_task(task: Task, model: Model | None = None) -> None:
 
     It must be documented and made again from its own settings; ask the same questions each time, under names of
     their own; need no end of rounds; and give one grade for each question, in order, the same each time, with no
-    metric but those that the task names, each a finite number.
+    metric but those that the task names, each a finite number. A task that names no data folder reads its example
+    files.
     """
-    check_part(task, "tasks")
-    name, model = task.name(), model or Parrot()
-    missing = [power.__name__ for power in task.needs if not isinstance(model, power)]
+    with tempfile.TemporaryDirectory() as folder, _example_files(task, Path(folder)):
+        check_part(task, "tasks")
+        _check_task(task, model or Parrot())
+
+
+@contextmanager
+def _example_files(task: Task, folder: Path) -> Iterator[None]:
+    """Let a task that names no data folder of its own read its example files."""
+    files = {} if getattr(task, "data", None) else task.example_files()
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    with data_in(folder) if files else nullcontext():
+        yield
+
+
+def _check_task(task: Task, model: Model) -> None:
+    name = task.name()
+    missing = [power.__name__ for power in task.powers() if not isinstance(model, power)]
     assert not missing, f"{name}: it needs {', '.join(missing)}, which the model cannot"
     with blaming(task):
         _check_questions(name, task)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lmloop.faces import score_changes
 from lmloop.faces.options import HOME, JSON, complete_run
 from lmloop.faces.terminal import console, heading, line, paragraph, print_json, when
 from lmloop.faces.verb import Verb
@@ -37,20 +38,25 @@ def verb(before: str, after: str, home: Path, rows: int, as_json: bool) -> None:
     """Show what differs between two runs.
 
     Settings, inputs, results and versions are compared, one line a difference; of two curations also which rows
-    changed verdict. BEFORE and AFTER are folders, their names, or the name of a step: then its newest run.
+    changed verdict; of two evaluations why the scores differ (shots, template, stop, extraction, data, model), on which
+    items, and whether that is more than chance. BEFORE and AFTER are folders, their names, or the name of a step: then
+    its newest run.
     """
     from lmloop.core.card import Card
     from lmloop.core.lineage import compare, find_run
     from lmloop.core.verdicts import is_curated
     from lmloop.report.changes import changes_between
+    from lmloop.stages.leaderboard.changes import are_scores
 
     paths = find_run(home, before), find_run(home, after)
     cards = Card.read(paths[0]), Card.read(paths[1])
     found = compare(*cards)
     curated = all(map(is_curated, paths)) and paths[0] != paths[1]
     changes = changes_between(*paths, rows) if curated else None
+    scored = score_changes.find(*paths, rows) if are_scores(*cards) else None
     if as_json:
-        print_json({**found, **({"verdicts": _plain(changes)} if changes else {})})
+        scores = {"scores": score_changes.plain(scored)} if scored is not None else {}
+        print_json({**found, **({"verdicts": _plain(changes)} if changes else {}), **scores})
         return
     out = console()
     for path, card, sign in zip(paths, cards, ("-", "+"), strict=True):
@@ -62,6 +68,8 @@ def verb(before: str, after: str, home: Path, rows: int, as_json: bool) -> None:
                 paragraph(out, text, indent=2)
     if changes:
         _show_changes(out, changes)
+    if scored is not None:
+        score_changes.show(out, scored)
     if not any(found.values()):
         line(out, "no difference")
 

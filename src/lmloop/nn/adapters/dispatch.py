@@ -65,14 +65,14 @@ class Plan:
 class SwiGluExperts(torch.autograd.Function):
     """``H = sum_k w_k h_k`` with ``h_k = silu(u1 + s a1 B1) * (u3 + s a3 B3)``, and the down-LoRA's rank space.
 
-    a1, a3 (N, Q) are the rank spaces of gate and up. The second output (N, Q) is ``w_k s drop(h_k) A2^T`` in the place
-    of its expert: a product with B2 is left to the caller. ``kept_NF`` are the values of h that dropout leaves (their
-    scale included), or None.
+    a1, a3 (N, Q) are the rank spaces of gate and up. The second output (N, Q) is ``w_k s2 h_k A2^T`` in the place of
+    its expert: a product with B2 is left to the caller. There h is read only where ``kept`` (N, F) is true, if it is
+    not None. The scales are s and s2.
     """
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:  # noqa: D102
-        u1, u3, a1, a3, B1, B3, A2, weights_NK, kept, scale, plan = given
+        u1, u3, a1, a3, B1, B3, A2, weights_NK, kept, (scale, low_scale), plan = given
         experts = len(B1)
         a1_PR, a3_PR = plan.take(a1, experts) * scale, plan.take(a3, experts) * scale
         pairs, width = len(plan.token_P), u1.shape[1]
@@ -81,11 +81,11 @@ class SwiGluExperts(torch.autograd.Function):
             rows = plan.token_P[part]
             z1, z3 = u1[rows].addmm_(a1_PR[part], B1[expert]), u3[rows].addmm_(a3_PR[part], B3[expert])
             h = torch.mul(F.silu(z1, inplace=True), z3, out=h_PF[part])
-            torch.mm(h if kept is None else h * kept[rows], A2[expert].T, out=c_PR[part])
+            torch.mm(h if kept is None else torch.where(kept[rows], h, 0.0), A2[expert].T, out=c_PR[part])
         w_P = weights_NK.reshape(-1)[plan.order_P]
         ctx.save_for_backward(u1, u3, a1_PR, a3_PR, B1, B3, A2, weights_NK, c_PR, kept)
-        ctx.scale, ctx.plan = scale, plan
-        return plan.total(h_PF, weights_NK), plan.put(c_PR * (w_P * scale)[:, None], experts)
+        ctx.scale, ctx.low_scale, ctx.plan = scale, low_scale, plan
+        return plan.total(h_PF, weights_NK), plan.put(c_PR * (w_P * low_scale)[:, None], experts)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102
@@ -93,8 +93,8 @@ class SwiGluExperts(torch.autograd.Function):
         gH, plan, scale, experts = grads[0].contiguous(), ctx.plan, ctx.scale, len(B1)
         w_P = weights_NK.reshape(-1)[plan.order_P]
         gc_PR = plan.take(grads[1], experts)
-        gw_P = (gc_PR * c_PR).sum(1) * scale
-        gc_PR = gc_PR * (w_P * scale)[:, None]
+        gw_P = (gc_PR * c_PR).sum(1) * ctx.low_scale
+        gc_PR = gc_PR * (w_P * ctx.low_scale)[:, None]
         gz1_PF, gz3_PF = u1.new_empty(len(w_P), u1.shape[1]), u1.new_empty(len(w_P), u1.shape[1])
         ga1_PR, ga3_PR = torch.empty_like(a1_PR), torch.empty_like(a3_PR)
         gB1, gB3, gA2 = torch.zeros_like(B1), torch.zeros_like(B3), torch.zeros_like(A2)
@@ -105,11 +105,11 @@ class SwiGluExperts(torch.autograd.Function):
             silu = z1.mul_(opened)
             h, gh = silu * z3, gH[rows]
             gw_P[part] += torch.linalg.vecdot(gh, h)
-            torch.mm(gc_PR[part].T, h if kept is None else h.mul_(kept[rows]), out=gA2[expert])
+            torch.mm(gc_PR[part].T, h if kept is None else torch.where(kept[rows], h, 0.0), out=gA2[expert])
             if kept is None:
                 gh.mul_(w_P[part, None]).addmm_(gc_PR[part], A2[expert])
             else:
-                gh.mul_(w_P[part, None]).add_((gc_PR[part] @ A2[expert]).mul_(kept[rows]))
+                gh.mul_(w_P[part, None]).add_(torch.where(kept[rows], gc_PR[part] @ A2[expert], 0.0))
             g3 = torch.mul(gh, silu, out=gz3_PF[part])
             # the slope of silu is sigmoid + silu * (1 - sigmoid)
             slope = silu.addcmul_(silu, opened, value=-1).add_(opened)

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from lmloop.core.sites import FeedForwards
 from lmloop.nn.adapters.dispatch import Plan, SwiGluExperts
+from lmloop.nn.adapters.dropping import draw as draw_kept
+from lmloop.nn.adapters.dropping import factor, ranks
 from lmloop.nn.adapters.frame import Frame
 from lmloop.nn.adapters.layout import Form, activation, form
 from lmloop.nn.adapters.lowrank import computed_in, sizes
@@ -49,7 +51,7 @@ class FeedForwardRider(Rider):
         weighed = self.router(x_ND, frame, place)
         opened = self._opened(seat, x_ND)
         act = activation(seat)
-        if opened[0] is not None and weighed.chosen_NK is not None and (act is None or isinstance(act, nn.SiLU)):
+        if opened[0] is not None and weighed.chosen_NK is not None and is_silu(act):
             H_NF, low_NQ = self._sorted(opened, x_ND, weighed)
         else:
             H_NF, low_NQ = self._every(opened, x_ND, weighed, act)
@@ -70,16 +72,17 @@ class FeedForwardRider(Rider):
 
     def _ranks(self, x_ND: Tensor) -> list[Tensor]:
         """Give the rank spaces (N, Q) of gate and up, from one product."""
-        read_ND = F.dropout(x_ND, self.site.dropout, self.training)
         As = [_flat(A, x_ND) for A in (self.A_gate, self.A_up) if A is not None]
-        return [part.contiguous() for part in F.linear(read_ND, torch.cat(As)).chunk(len(As), -1)]
+        read = ranks(x_ND, self._kept(x_ND), torch.cat(As)) * self._factor
+        return [part.contiguous() for part in read.chunk(len(As), -1)]
 
-    def _kept(self, like_NF: Tensor) -> Tensor | None:
-        """Draw what dropout leaves of the inner values, one draw for all experts of a token."""
-        if not self.training or not self.site.dropout:
-            return None
-        keep = 1 - self.site.dropout
-        return torch.empty_like(like_NF).bernoulli_(keep).div_(keep)
+    def _kept(self, like: Tensor) -> Tensor | None:
+        """Draw which values dropout leaves, one draw for all experts of a token."""
+        return draw_kept(like, self.site.dropout) if self.training and self.site.dropout else None
+
+    @property
+    def _factor(self) -> float:
+        return factor(self.site.dropout) if self.training else 1.0
 
     def _sorted(self, opened: tuple[Tensor | None, Tensor], x_ND: Tensor, weighed: Weighed) -> tuple[Tensor, Tensor]:
         gate_NF, up_NF = opened
@@ -97,7 +100,7 @@ class FeedForwardRider(Rider):
             self.A_down.to(kind),
             weighed.weights.to(kind),
             self._kept(up_NF),
-            self.site.scale,
+            (self.site.scale, self.site.scale * self._factor),
             Plan.of(weighed.chosen_NK, experts),
         )
         return H_NF, low_NQ
@@ -107,25 +110,30 @@ class FeedForwardRider(Rider):
     ) -> tuple[Tensor, Tensor]:
         """Any activation: one pass a choice, each token with its own expert's ranks, the others at 0."""
         gate_NF, up_NF = opened
-        ranks, kept_NF = self._ranks(x_ND), self._kept(up_NF)
+        of_x, kept_NF = self._ranks(x_ND), self._kept(up_NF)
         experts, rank, scale = self.site.experts, self.site.rank, self.site.scale
-        H_NF, low_NQ = torch.zeros_like(up_NF), torch.zeros_like(ranks[-1])
+        H_NF, low_NQ = torch.zeros_like(up_NF), torch.zeros_like(of_x[-1])
         chosen_NK = weighed.chosen_NK
         if chosen_NK is None:
             chosen_NK = torch.arange(experts, device=x_ND.device).expand(len(x_ND), experts)
         for choice in range(chosen_NK.shape[1]):
             mine_NQ = F.one_hot(chosen_NK[:, choice], experts).repeat_interleave(rank, 1).to(up_NF.dtype) * scale
-            up = torch.addmm(up_NF, ranks[-1] * mine_NQ, _flat(self.B_up, up_NF))
+            up = torch.addmm(up_NF, of_x[-1] * mine_NQ, _flat(self.B_up, up_NF))
             if gate_NF is None:
                 h = act(up) if act is not None else F.silu(up)
             else:
-                gate = torch.addmm(gate_NF, ranks[0] * mine_NQ, _flat(cast(Tensor, self.B_gate), up_NF))
+                gate = torch.addmm(gate_NF, of_x[0] * mine_NQ, _flat(cast(Tensor, self.B_gate), up_NF))
                 h = (act(gate) if act is not None else F.silu(gate)) * up
             weight_N1 = weighed.weights[:, choice, None].to(h.dtype)
-            read = h if kept_NF is None else h * kept_NF
+            read = h if kept_NF is None else torch.where(kept_NF, h, 0.0) * self._factor
             low_NQ = low_NQ + F.linear(read, _flat(self.A_down, h)) * mine_NQ * weight_N1
             H_NF = H_NF + h * weight_N1
         return H_NF, low_NQ
+
+
+def is_silu(act: nn.Module | None) -> bool:
+    """Say whether an activation is SiLU; transformers has a class of its own for it."""
+    return act is None or type(act).__name__ in ("SiLU", "SiLUActivation")
 
 
 def plain(block: nn.Module, name: str, x: Tensor) -> Tensor:

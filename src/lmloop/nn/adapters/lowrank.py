@@ -7,6 +7,7 @@ tokens x experts x outputs is ever made.
 Shape letters: N tokens, I inputs, O outputs, E experts, R rank, Q = E x R.
 """
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -15,6 +16,8 @@ from torch.nn import functional as F
 
 from lmloop.core.errors import DataError
 from lmloop.core.sites import LowRank
+from lmloop.nn.adapters.dropping import draw as draw_kept
+from lmloop.nn.adapters.dropping import drop, factor, ranks
 from lmloop.nn.adapters.frame import Frame
 from lmloop.nn.adapters.nf4 import Linear4
 from lmloop.nn.adapters.routing import TaskRouter, TokenRouter, draw
@@ -49,8 +52,7 @@ class LowRankRider(Rider):
         gates_NE = None
         if router is not None:
             gates_NE = router(x.reshape(-1, x.shape[-1]), frame, place).dense()
-        dropped = F.dropout(x, self.site.dropout) if self.training and self.site.dropout else None
-        return adapted(seat, x, dropped, Pair(self.A, self.B, gates_NE, self.site.scale))
+        return adapted(seat, x, Pair(self.A, self.B, gates_NE, self.site.scale, self.site.dropout * self.training))
 
     def delta(self, gates_E: Tensor | None = None) -> Tensor:
         """Give the change (O, I) of the matrix for fixed gates."""
@@ -71,7 +73,7 @@ class LowRankRider(Rider):
         out = seat.bare(x)
         bias = getattr(seat, "bias", None)
         if self.training and self.site.dropout:
-            x = F.dropout(x, self.site.dropout)
+            x = drop(x, self.site.dropout, self.training)
             plain = F.linear(x.to(out.dtype), weight.to(out.dtype))
         else:
             plain = out if bias is None else out - bias
@@ -81,11 +83,18 @@ class LowRankRider(Rider):
         return changed
 
 
+@dataclass(frozen=True, slots=True)
 class Pair:
-    """The two matrices of a change with their gates: ``A`` (E, R, I), ``B`` (E, R, O), gates (N, E) or None."""
+    """The two matrices of a change with their gates: ``A`` (E, R, I), ``B`` (E, R, O), gates (N, E) or None.
 
-    def __init__(self, A: Tensor, B: Tensor, gates_NE: Tensor | None, scale: float) -> None:
-        self.A, self.B, self.gates_NE, self.scale = A, B, gates_NE, scale
+    ``dropped`` is the share of the input's values that the change does not read.
+    """
+
+    A: Tensor
+    B: Tensor
+    gates_NE: Tensor | None
+    scale: float
+    dropped: float
 
     def of(self, kind: torch.dtype) -> tuple[Tensor, Tensor, Tensor | None]:
         """Give A (Q, I), B (Q, O) and the gates in the type that is computed in."""
@@ -93,21 +102,21 @@ class Pair:
         return self.A.flatten(0, 1).to(kind), self.B.flatten(0, 1).to(kind), gates
 
 
-def adapted(seat: Seat, x: Tensor, dropped: Tensor | None, pair: Pair) -> Tensor:
-    """Give the output of a linear with a low-rank change; ``dropped`` is the change's own input if it has one."""
+def adapted(seat: Seat, x: Tensor, pair: Pair) -> Tensor:
+    """Give the output of a linear with a low-rank change."""
     kind = computed_in(x)
     x = x.to(kind)
     shape = x.shape
     x_NI = x.reshape(-1, shape[-1])
-    dropped_NI = None if dropped is None else dropped.to(kind).reshape(-1, shape[-1])
+    kept_NI = draw_kept(x_NI, pair.dropped) if pair.dropped else None
+    scale = pair.scale * factor(pair.dropped)
     A_QI, B_QO, gates_NE = pair.of(kind)
     if plain_class(seat) is nn.Linear:
         weight, bias = cast(Tensor, seat.weight).to(kind), cast("Tensor | None", seat.bias)
         bias = None if bias is None else bias.to(kind)
-        out = _Changed.apply(x_NI, dropped_NI, weight, bias, A_QI, B_QO, gates_NE, pair.scale)  # type: ignore[no-untyped-call]
+        out = _Changed.apply(x_NI, kept_NI, weight, bias, A_QI, B_QO, gates_NE, scale)  # type: ignore[no-untyped-call]
     else:
-        h_NQ = F.linear(x_NI if dropped_NI is None else dropped_NI, A_QI)
-        out = seat.bare(x_NI) + weigh(h_NQ, gates_NE, pair.scale) @ B_QO
+        out = seat.bare(x_NI) + weigh(ranks(x_NI, kept_NI, A_QI), gates_NE, scale) @ B_QO
     return cast(Tensor, out).view(*shape[:-1], -1)
 
 
@@ -124,18 +133,17 @@ class _Changed(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Tensor:
-        x_NI, dropped_NI, weight_OI, bias_O, A_QI, B_QO, gates_NE, scale = given
-        read_NI = x_NI if dropped_NI is None else dropped_NI
-        h_NQ = read_NI @ A_QI.T
+        x_NI, kept_NI, weight_OI, bias_O, A_QI, B_QO, gates_NE, scale = given
+        h_NQ = (x_NI if kept_NI is None else torch.where(kept_NI, x_NI, 0.0)) @ A_QI.T
         y_NO = F.linear(x_NI, weight_OI, bias_O)
         y_NO.addmm_(weigh(h_NQ, gates_NE, scale), B_QO)
-        ctx.save_for_backward(read_NI, weight_OI, A_QI, B_QO, gates_NE, h_NQ)
-        ctx.scale, ctx.dropped = scale, dropped_NI is not None
+        ctx.save_for_backward(x_NI, kept_NI, weight_OI, A_QI, B_QO, gates_NE, h_NQ)
+        ctx.scale = scale
         return y_NO
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        read_NI, weight_OI, A_QI, B_QO, gates_NE, h_NQ = ctx.saved_tensors
+        x_NI, kept_NI, weight_OI, A_QI, B_QO, gates_NE, h_NQ = ctx.saved_tensors
         g_NO = grads[0].contiguous()
         wants = ctx.needs_input_grad
         weighed_g_NQ = g_NO @ B_QO.T
@@ -145,14 +153,15 @@ class _Changed(torch.autograd.Function):
             tokens, experts = gates_NE.shape
             g_gates = (weighed_g_NQ * h_NQ).view(tokens, experts, -1).sum(-1) * ctx.scale
         gh_NQ = weigh(weighed_g_NQ, gates_NE, ctx.scale)
-        gA = gh_NQ.T @ read_NI if wants[4] else None
-        g_x = g_NO @ weight_OI if wants[0] else None
-        g_dropped = None
-        if ctx.dropped:
-            g_dropped = gh_NQ @ A_QI if wants[1] else None
-        elif g_x is not None:
-            g_x.addmm_(gh_NQ, A_QI)
-        return g_x, g_dropped, None, None, gA, gB, g_gates, None
+        gA = gh_NQ.T @ (x_NI if kept_NI is None else torch.where(kept_NI, x_NI, 0.0)) if wants[4] else None
+        g_x = None
+        if wants[0]:
+            g_x = g_NO @ weight_OI
+            if kept_NI is None:
+                g_x.addmm_(gh_NQ, A_QI)
+            else:
+                g_x.add_(torch.where(kept_NI, gh_NQ @ A_QI, 0.0))
+        return g_x, None, None, None, gA, gB, g_gates, None
 
 
 def computed_in(x: Tensor) -> torch.dtype:

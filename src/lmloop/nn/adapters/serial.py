@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lmloop.core.sites import Serial
+from lmloop.nn.adapters.dropping import drop
 from lmloop.nn.adapters.frame import Frame
 from lmloop.nn.adapters.lowrank import weigh
 from lmloop.nn.adapters.routing import TokenRouter, draw
@@ -34,7 +35,7 @@ class SerialRider(Rider):
         h = seat.bare(x)
         h_ND = h.reshape(-1, h.shape[-1])
         gates_NE = self.router(x.reshape(-1, x.shape[-1]), frame, place).dense().to(h.dtype)
-        read_ND = F.dropout(h_ND, self.site.dropout, self.training)
+        read_ND = drop(h_ND, self.site.dropout, self.training)
         inner_NQ = F.gelu(F.linear(read_ND, self.D.flatten(0, 1).to(h.dtype)))
         weighed_NQ = weigh(inner_NQ, gates_NE, self.site.scale)
         out: Tensor = torch.addmm(h_ND, weighed_NQ, self.U.flatten(0, 1).to(h.dtype))

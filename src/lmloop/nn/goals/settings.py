@@ -131,10 +131,17 @@ class Grpo(Goal):
     average: Literal["reply", "tokens"] = "reply"
 
 
+GOALS = ("sft", "dpo", "ipo", "kto", "orpo", "simpo", "reward", "grpo")
+
+
 def _named(spec: Any) -> Any:
-    return {"use": spec} if isinstance(spec, str) else {"use": "sft", **spec} if isinstance(spec, dict) else spec
+    said = {"use": spec} if isinstance(spec, str) else {"use": "sft", **spec} if isinstance(spec, dict) else spec
+    if isinstance(said, dict) and said["use"] not in GOALS:
+        raise ValueError(f"there is no objective {said['use']!r}; there are {', '.join(GOALS)}")
+    return said
 
 
 AnyGoal = Annotated[
     Annotated[Sft | Dpo | Ipo | Kto | Orpo | Simpo | Reward | Grpo, Field(discriminator="use")], BeforeValidator(_named)
 ]
+"""A setting that holds a goal: a recipe names it, or gives a table with ``use``."""

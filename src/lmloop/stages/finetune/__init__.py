@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
 from typing import Any, ClassVar
@@ -16,25 +18,33 @@ from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import DROPPED, list_shards, prune
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
+from lmloop.core.method import Method
+from lmloop.core.part import build
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
-from lmloop.core.weights import write_model
+from lmloop.core.task import AnyTask
+from lmloop.core.weights import MODEL, write_model
 from lmloop.kernels.tokenizing import CONFIG as TOKENIZER_CONFIG
 from lmloop.kernels.tokenizing import FILE, TEMPLATE, Tokenizer
-from lmloop.nn.goals.settings import AnyGoal, Sft
-from lmloop.nn.huggingface import CONFIG, read_config
+from lmloop.kernels.tokenizing.chat import Template
+from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
+from lmloop.nn.huggingface import CONFIG
 from lmloop.nn.launching import launch
-from lmloop.nn.opening import plain_of
+from lmloop.nn.opening import is_ours, plain_of, read_shape
+from lmloop.nn.schedule import Schedule
 from lmloop.nn.tables import ComputeTable, every
-from lmloop.nn.training import Training
+from lmloop.nn.training import Computing, Training, Update
 from lmloop.report import blocks
 from lmloop.stages.finetune import planning
+from lmloop.stages.finetune.asking import reply_ends
+from lmloop.stages.finetune.encoding import Encoder
 from lmloop.stages.finetune.job import Data, Job
-from lmloop.stages.finetune.process import carry_out
+from lmloop.stages.finetune.process import BASELINE, TRAINED, carry_out
 from lmloop.stages.finetune.rendering import Reading, RenderTask, render_shard, template_digest, total
 from lmloop.stages.finetune.seeing import describe
 from lmloop.stages.finetune.settings import DataTable, EvaluateTable, MethodOrFull, OptimizerTable, ScheduleTable
 
 FOLDERS = (FILE, TOKENIZER_CONFIG, TEMPLATE)
+CONTEXT = 512
 GENERATION = "generation_config.json"
 
 
@@ -43,7 +53,8 @@ class Finetune(Step):
 
     The model is an input that is weights, or ``base``, a folder in Hugging Face's form. ``method`` is an adapter
     (``lora``, ``mixlora`` and others), or ``full`` for all weights. ``objective`` is ``sft``, ``dpo``, ``ipo``,
-    ``kto``, ``orpo``, ``simpo``, ``reward`` or ``grpo``. ``context`` is the tokens of a row, ``epochs`` how often all
+    ``kto``, ``orpo``, ``simpo``, ``reward`` or ``grpo``. ``context`` is the tokens of a row (0: 512,
+    or all that the model was made for), ``epochs`` how often all
     is read, ``batch`` the tokens of a step (by default an epoch has about 50 steps).
     ``data`` says what is learnt of a conversation, by which template, and how it is packed; ``mixture`` how often a
     task is read in an epoch (a number for each).
@@ -55,21 +66,32 @@ class Finetune(Step):
 
     takes: ClassVar[tuple[Kind, ...]] = ("records", "weights")
     makes: ClassVar[Kind] = "weights"
+    needs_input: ClassVar[bool] = False
 
     base: str = ""
     method: MethodOrFull = None
     objective: AnyGoal = Sft()
-    context: int = Field(default=512, ge=8)
+    context: int = Field(default=0, ge=0)
     epochs: float = Field(default=1.0, gt=0)
     batch: int | None = Field(default=None, ge=1)
     data: DataTable = DataTable()
     mixture: dict[str, float] = {}
+    tasks: list[AnyTask] = []
     baseline: bool = False
     merged: bool = False
     optimizer: OptimizerTable = OptimizerTable()
     schedule: ScheduleTable = ScheduleTable()
     evaluate: EvaluateTable = EvaluateTable()
     compute: ComputeTable = ComputeTable()
+
+    @classmethod
+    def example(cls) -> "Finetune":
+        """Give one that puts a LoRA on a tiny model with fresh weights."""
+        from lmloop.models.lmloop import Lmloop
+
+        compute = {"precision": "fp32", "threads": 1, "compile": "off"}
+        said = {"base": Lmloop.example().folder, "method": "lora", "context": 32, "compute": compute}
+        return cls.model_validate(said)
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
         """Name the model to start from by its files."""
@@ -82,20 +104,44 @@ class Finetune(Step):
         whole = hashlib.blake2b("".join(f"{path.name} {digest(path)}\n" for path in paths).encode(), digest_size=16)
         return {"files": len(paths), "digest": whole.hexdigest()}
 
+    def forecast(self, inputs: list[Artifact], context: Context) -> str:
+        """Say how many weights are trained, and how many operations the records cost at most."""
+        need("torch", "train")
+        from lmloop.nn.tuned import forecast
+
+        folder = self._folder(inputs, context)
+        if not self.context:
+            return self._fitted(folder).forecast(inputs, context)
+        if not is_ours(plain_of(folder)):
+            return ""
+        shape = read_shape(folder)
+        trained, whole = forecast(shape, self.method)
+        records = sum(shard.rows for shard in list_shards([item.path for item in inputs if item.kind == "records"]))
+        return planning.forecast_line(shape, (trained, whole), records, round(records * self.epochs * self.context))
+
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Tune, and write the model with its tokenizer."""
         need("torch", "train")
         folder = self._folder(inputs, context)
+        if not self.context:
+            return self._fitted(folder).run(inputs, out, context)
         self._tokenizer(folder, out)
-        results = self._render(inputs, out, context)
-        job = self._job(folder, results, out, context)
+        results = self._render(inputs, out, context) if self.objective.reads != "tasks" else []
+        job = self._job(folder, results, out, context) if results else self._rewarded(folder, inputs, out, context)
         self._train(job, context)
-        write_model(out, {"use": "reward" if self.objective.use == "reward" else "lmloop"})
+        back_end = "lmloop" if is_ours(plain_of(folder)) else "transformers"
+        write_model(out, {"use": "reward" if self.objective.use == "reward" else back_end})
         with draft(out / GENERATION) as place:
             place.write_text(json.dumps({"eos_token_id": list(job.ends)}), encoding="utf-8")
+        if self.baseline:
+            self._beside(job, context)
         shown, metrics = describe(job, results)
         blocks.write(out / BLOCKS, shown)
         return metrics
+
+    def _fitted(self, folder: Path) -> "Finetune":
+        """Fill in the context."""
+        return self.model_copy(update={"context": min(CONTEXT, read_shape(folder).context)})
 
     def _folder(self, inputs: Sequence[Artifact], context: Context) -> Path:
         given = [item.path for item in inputs if item.kind == "weights"]
@@ -146,9 +192,46 @@ class Finetune(Step):
             )
         return results
 
+    def _rewarded(self, folder: Path, inputs: Sequence[Artifact], out: Path, context: Context) -> Job:
+        """Plan a tuning on tasks that grade what the model writes."""
+        goal = self.objective
+        assert isinstance(goal, Grpo)
+        if not self.tasks or any(item.kind == "records" for item in inputs) or self.compute.processes() > 1:
+            raise RecipeError(
+                "grpo learns from tasks alone, in one process", hint='tasks = ["..."], and no records in from'
+            )
+        names = [task.name() for task in self.tasks]
+        self._check(names)
+        job = Job(
+            base=folder,
+            method=self.method.spec() if self.method is not None else None,
+            goal=goal.model_dump(),
+            data=Data((), (), names, [1.0] * len(names), self.epochs, self.context, False),
+            training=Training(1, 1, 1, 0, Schedule("cosine", 1, 0, 0, 0.0), Update(), Computing(), 1, 1),
+            tokenizer=out,
+            out=out,
+            merged=self.merged,
+            tasks=[task.spec() for task in self.tasks],
+        )
+        asked = job.asked()
+        length = round(sum(len(ids) for _, ids in asked.prompts) / len(asked.prompts)) + goal.tokens
+        steps = max(1, round(self.epochs * len(asked.prompts) / goal.questions))
+        texts = ["\n".join(turn.text for turn in record.prompt) for _, record, _ in asked.questions]
+        samples = [(task, text, ids) for (task, ids), text in zip(asked.prompts, texts, strict=True)]
+        training = self._steps(folder, steps, goal.questions * goal.replies, length, context)
+        encoder = Encoder(asked.tokenizer, Template.load(out), "last", self.context, "cut")
+        ends = reply_ends(encoder)
+        return replace(job, training=training, samples=samples[: self.evaluate.samples], ends=ends)
+
+    def _check(self, tasks: Sequence[str]) -> None:
+        """See that the settings go together."""
+        planning.check_method(self.method, self.optimizer.use, tasks)
+        if self.baseline and self.method is None:
+            raise RecipeError("a baseline is a LoRA beside a method", hint='name one: method = "mixlora"')
+
     def _job(self, folder: Path, results: list[Result], out: Path, context: Context) -> Job:
         tasks = sorted({name for result in results for kind in ("train", "held") for name in result["tasks"][kind]})
-        planning.check_method(self.method, self.optimizer.use, tasks)
+        self._check(tasks)
         pieces = {
             kind: [(str(out / WORK / kind / f"{n:05d}.npz"), result["tasks"][kind]) for n, result in enumerate(results)]
             for kind in ("train", "held")
@@ -184,7 +267,11 @@ class Finetune(Step):
         length = self.context if filled.packed else mean
         rows = planning.rows_of(len(filled.rows), self.batch, length, ranks, together)
         steps = -(-len(filled.rows) // rows)
-        shape = read_config(plain_of(folder))
+        return self._steps(folder, steps, rows, length, context)
+
+    def _steps(self, folder: Path, steps: int, rows: int, length: int, context: Context) -> Training:
+        """Fill in the numbers of a training of so many steps of so many rows."""
+        shape = read_shape(folder)
         if self.context > shape.context:
             raise RecipeError(f"the model was made for {shape.context} tokens: context = {self.context} is too much")
         return Training(
@@ -197,11 +284,29 @@ class Finetune(Step):
             computing=self.compute.computing(context.workers),
             evaluate_every=every(steps, self.evaluate.every, planning.EVALUATIONS),
             checkpoint_every=every(steps, None, planning.CHECKPOINTS),
-            together=together,
+            together=self.objective.together,
             patience=self.evaluate.patience,
             measure_first=True,
             outliers=self.objective.reads != "tasks",
         )
+
+    def _beside(self, job: Job, context: Context) -> None:
+        """Tune a LoRA on all linears with about as many trained weights, on the same rows."""
+        size = json.loads((job.out / TRAINED).read_text(encoding="utf-8"))
+        rank = max(1, round(size["trained"] / size["a_rank"]))
+        method = build("methods", {"use": "lora", "rank": rank, "alpha": 2 * rank})
+        assert isinstance(method, Method)
+        shape = read_shape(job.base)
+        rate = planning.learning_rate(shape, method, self.objective)
+        training = replace(job.training, update=self.optimizer.update(rate))
+        out = job.out / BASELINE
+        out.mkdir(exist_ok=True)
+        spec = method.spec()
+        self._train(replace(job, method=spec, training=training, out=out, merged=False, label="baseline"), context)
+        for name in (*FOLDERS, MODEL):
+            if (job.out / name).is_file():
+                copyfile(job.out / name, out / name)
+        shutil.rmtree(out / WORK, ignore_errors=True)
 
     def _train(self, job: Job, context: Context) -> None:
         ranks = self.compute.processes()

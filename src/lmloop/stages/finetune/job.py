@@ -15,8 +15,12 @@ from lmloop.core.part import build
 from lmloop.core.rows import HeldOut
 from lmloop.kernels.example_rows import ExampleBatches, Filled
 from lmloop.kernels.examples import Examples, crossed
-from lmloop.nn.goals.settings import AnyGoal, Goal
+from lmloop.kernels.tokenizing import Tokenizer
+from lmloop.kernels.tokenizing.chat import Template
+from lmloop.nn.goals.settings import AnyGoal, Goal, Grpo
 from lmloop.nn.training import Training
+from lmloop.stages.finetune.asking import Asked, ask
+from lmloop.stages.finetune.encoding import Encoder
 
 HELD_ROWS = 8
 
@@ -65,7 +69,7 @@ class Job:
 
     ``base`` is the model's folder, ``method`` and ``goal`` are what recipes say of them; without a method all weights
     are tuned. ``samples`` are prompts to reply to in the end: the number of the task, the prompt as text and as ids;
-    ``ends`` are the tokens that end a reply.
+    ``ends`` are the tokens that end a reply. ``tasks`` are what recipes say of tasks that reward.
     """
 
     base: Path
@@ -81,6 +85,7 @@ class Job:
     sample_tokens: int = 60
     ends: Sequence[int] = ()
     label: str = "train"
+    tasks: Sequence[Mapping[str, Any]] = ()
 
     def write(self, path: Path) -> None:
         """Write it for other processes."""
@@ -110,8 +115,18 @@ class Job:
         """Open the rows to train on."""
         return ExampleBatches(self.data.filled(self.settings, self.training.seed), self.training.rows)
 
+    def asked(self) -> Asked:
+        """Collect the questions of the tasks that reward."""
+        assert isinstance(self.settings, Grpo)
+        encoder = Encoder(
+            Tokenizer.load(self.tokenizer), Template.load(self.tokenizer), "last", self.data.context, "cut"
+        )
+        return ask(self.tasks, encoder, self.settings, self.training.seed)
+
     def held(self) -> HeldOut:
         """Open the rows to measure with, by task."""
+        if not self.data.held:
+            return {}
         found = {task: self.data.held_out(self.settings, task) for task in self.data.tasks}
         return {
             task: ExampleBatches(filled, HELD_ROWS).held(HELD_ROWS) for task, filled in found.items() if filled.rows

@@ -6,8 +6,7 @@ from math import sqrt
 from lmloop.core.errors import DataError, RecipeError, closest
 from lmloop.core.method import Method
 from lmloop.nn.goals.settings import Goal
-from lmloop.nn.huggingface import read_config
-from lmloop.nn.opening import plain_of
+from lmloop.nn.opening import read_shape
 from lmloop.nn.shape import Shape
 from lmloop.stages.finetune.job import Job
 
@@ -69,9 +68,17 @@ def check_method(method: Method | None, optimizer: str, tasks: Sequence[str]) ->
         )
 
 
+def forecast_line(shape: Shape, sizes: tuple[int, int], records: int, tokens: int) -> str:
+    """Say what a tuning will train and cost; it costs less where records are shorter than the context."""
+    trained, whole = sizes
+    flops = tokens * shape.flops_per_token(1) * (1 if trained == whole else 2 / 3)
+    cost = f"; {records:,} records, at most {tokens:,} tokens and {flops:.2g} operations" if records else ""
+    return f"trains {trained:,} of {whole:,} weights ({trained / whole:.2%}){cost}"
+
+
 def said_before(job: Job, trainable: int) -> list[str]:
     """Say what is going to be tuned: parameters, tokens, and operations."""
-    shape, training = read_config(plain_of(job.base)), job.training
+    shape, training = read_shape(job.base), job.training
     tokens = training.steps * training.tokens_per_step
     method = "all weights" if job.method is None else job.method["use"]
     # frozen weights need no gradient of their own: two passes of three

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmloop.core.draft import draft
 from lmloop.core.progress import Progress
+from lmloop.core.rows import Batches
 from lmloop.kernels.tokenizing import Tokenizer
 from lmloop.stages.finetune.job import Job
 from lmloop.stages.finetune.planning import said_before
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from lmloop.nn.policy import Policy
     from lmloop.nn.tuning import Tuning
 
-ROUTING, SAMPLES, TRAINED = "routing.json", "samples.json", "trained.json"
+ROUTING, SAMPLES, TRAINED, BASELINE = "routing.json", "samples.json", "trained.json", "baseline"
 ROUTED_PARTS = 16
 """So many parts of the held-out rows are passed through the model to see what its routers do."""
 
@@ -22,13 +23,13 @@ ROUTED_PARTS = 16
 def carry_out(job: Job, progress: Progress) -> None:
     """Tune, in this process; the first of several ranks speaks, and writes the result."""
     from lmloop.nn.trainer import Trainer
-    from lmloop.nn.tuned import open_policy, sizes, take
+    from lmloop.nn.tuned import open_policy, sizes, take, weights_a_rank
     from lmloop.nn.tuning import Tuning
 
     policy = open_policy(job.base, job.build_method(), job.settings, job.training.seed)
     trained, whole = sizes(policy)
     tuning = Tuning(policy, job.settings)
-    trainer = Trainer(tuning, job.training, job.batches(), job.held(), job.out)
+    trainer = Trainer(tuning, job.training, _batches(job, policy), job.held(), job.out)
     for line in said_before(job, trained) if trainer.ranks.first else ():
         progress.say(line)
     with Watching(job, progress) as watch:
@@ -43,23 +44,34 @@ def carry_out(job: Job, progress: Progress) -> None:
             policy = open_policy(job.base, job.build_method(), job.settings, job.training.seed)
             take(policy, weights)
             tuning = Tuning(policy, job.settings)
-        _look(job, tuning)
+        _look(job, tuning, trainer.batches)
         _write(job, policy)
-        _note(job, TRAINED, {"trained": trained, "whole": whole})
+        _note(job, TRAINED, {"trained": trained, "whole": whole, "a_rank": weights_a_rank(policy)})
     trainer.ranks.wait()
     trainer.ranks.leave()
 
 
-def _look(job: Job, tuning: "Tuning") -> None:
+def _batches(job: Job, policy: "Policy") -> Batches:
+    """Open the rows to train on: examples, or what the policy itself writes."""
+    from lmloop.nn.goals.settings import Grpo
+    from lmloop.nn.rollouts import Rollouts
+
+    if not isinstance(job.settings, Grpo):
+        return job.batches()
+    return Rollouts(policy, job.settings, job.asked(), job.ends, job.training.seed)
+
+
+def _look(job: Job, tuning: "Tuning", batches: Batches) -> None:
     """Note what the routers do with held-out rows, and what is replied to some prompts before and after."""
-    from lmloop.nn.decode import Drawing
+    from lmloop.nn.foreign import Foreign
+    from lmloop.nn.inference.drawing import Drawing
     from lmloop.nn.tuned import replies, routing
 
     if tuning.routed:
-        parts = [part for held in job.held().values() for part in held] or [job.batches().batch(0)]
+        parts = [part for held in job.held().values() for part in held] or [batches.batch(0)]
         found = routing(tuning, parts[:: max(1, len(parts) // ROUTED_PARTS)])
         _note(job, ROUTING, {"tasks": list(job.data.tasks), **found})
-    if not job.samples:
+    if not job.samples or isinstance(tuning.decoder, Foreign):
         return
     tokenizer = Tokenizer.load(job.tokenizer)
     prompts = [(task, ids) for task, _, ids in job.samples]
@@ -75,8 +87,9 @@ def _write(job: Job, policy: "Policy") -> None:
     """Write the tuned model: an adapter and where its model is, or whole weights."""
     from lmloop.nn.adapters.exporting import merged_state
     from lmloop.nn.adapters.files import save
+    from lmloop.nn.foreign import Foreign
     from lmloop.nn.huggingface import write_model
-    from lmloop.nn.opening import write_base
+    from lmloop.nn.opening import bearer, write_base
     from lmloop.nn.rewarding import write_head
 
     tokenizer = Tokenizer.load(job.tokenizer)
@@ -85,12 +98,15 @@ def _write(job: Job, policy: "Policy") -> None:
         write_head(job.out, decoder)
     if adapted is not None:
         place = job.out / "adapter" if job.merged else job.out
-        save(adapted, place, job.base.name)
+        save(adapted, place, str(job.base) if isinstance(decoder, Foreign) else job.base.name)
         write_base(place, job.base)
         if not job.merged:
             return
-    state = decoder.state_dict() if adapted is None else merged_state(adapted)
+    state = bearer(decoder).state_dict() if adapted is None else merged_state(adapted)
     plain = {name: value for name, value in state.items() if not name.startswith("score.")}
+    if isinstance(decoder, Foreign):
+        decoder.save(job.out, plain)
+        return
     write_model(job.out, decoder.shape, plain, tokenizer.bos_id, tokenizer.eos_id)
 
 

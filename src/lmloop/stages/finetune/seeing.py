@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lmloop.core.engine.pool import Result
@@ -9,8 +10,12 @@ from lmloop.core.step import Metrics
 from lmloop.report import blocks
 from lmloop.report.training import Written
 from lmloop.stages.finetune.job import Job
-from lmloop.stages.finetune.process import SAMPLES, TRAINED
+from lmloop.stages.finetune.process import BASELINE, ROUTING, SAMPLES, TRAINED
 from lmloop.stages.finetune.rendering import NAME, total
+from lmloop.stages.finetune.seeing_routing import describe_routing
+
+UNTOLD = ("bits_per_byte", "routing")
+"""What is measured of held-out rows, and says nothing: routing losses exist only in training."""
 
 
 def describe(job: Job, results: Sequence[Result]) -> tuple[list[blocks.Block], Metrics]:
@@ -18,10 +23,14 @@ def describe(job: Job, results: Sequence[Result]) -> tuple[list[blocks.Block], M
     written = Written.read(job.out)
     metrics = _metrics(job, written, results)
     found: list[blocks.Block] = [_numbers(job, metrics, written), written.losses(job.settings.unit)]
+    found += _beside(job, written)
     found += _shown(written)
+    named = (("routing", "Routing loss"), ("reward", "Reward"), ("moved", "Distance to the model as it was"))
+    found += [written.curve(title, key) for key, title in named if key in _columns(written)]
+    found += describe_routing(job.out / ROUTING)
     found += [written.curve("Learning rate", "rate"), written.curve("Length of the gradient", "gradient", y_log=True)]
     found += written.speed()
-    found += _data(results)
+    found += _data(results) if results else []
     found += written.went_wrong()
     found += _replies(job)
     return found, metrics
@@ -45,7 +54,7 @@ def _numbers(job: Job, metrics: Metrics, written: Written) -> blocks.Numbers:
 
 
 def _metrics(job: Job, written: Written, results: Sequence[Result]) -> Metrics:
-    size = json.loads((job.out / TRAINED).read_text(encoding="utf-8"))
+    size = _size(job.out)
     counts = total(results, "counts")
     steps = written.steps[-1]["step"] if written.steps else 0
     metrics: dict[str, float | int | str] = {
@@ -57,13 +66,21 @@ def _metrics(job: Job, written: Written, results: Sequence[Result]) -> Metrics:
         "learnt_tokens": counts["learnt"],
         "loss": written.loss,
     }
+    rewards = [row["reward"] for row in written.steps if "reward" in row]
+    if rewards:
+        some = max(1, len(rewards) // 10)
+        metrics |= {"before/reward": sum(rewards[:some]) / some, "reward": sum(rewards[-some:]) / some}
     if written.held:
-        means = [sum(score["loss"] for score in row["held"].values()) for row in written.held]
-        best = means.index(min(means)) if job.best else len(means) - 1
-        metrics["best_step"] = written.held[best]["step"]
-        for task, score in written.held[best]["held"].items():
+        best = _best(job, written)
+        metrics["best_step"] = best["step"]
+        for task, score in best["held"].items():
             metrics[f"before/{task}"] = written.held[0]["held"][task]["loss"]
-            metrics |= {f"{name}/{task}": value for name, value in score.items() if name != "bits_per_byte"}
+            metrics |= {f"{name}/{task}": value for name, value in score.items() if name not in UNTOLD}
+    if (job.out / BASELINE).is_dir():
+        metrics["baseline/trained"] = _size(job.out / BASELINE)["trained"]
+        other = Written.read(job.out / BASELINE)
+        held = _best(job, other)["held"] if other.held else {}
+        metrics |= {f"baseline/loss/{task}": score["loss"] for task, score in held.items()}
     metrics |= {f"drop/{NAME}/{why}": count for why, count in total(results, "reasons").items()}
     return {**metrics, "cut": counts.get("cut", 0), **written.rates()}
 
@@ -71,8 +88,51 @@ def _metrics(job: Job, written: Written, results: Sequence[Result]) -> Metrics:
 def _shown(written: Written) -> list[blocks.Block]:
     """Draw what else the goal shows of what is held out: accuracies, margins, routing losses."""
     known = next(iter(written.held[0]["held"].values())) if written.held else {}
-    names = [name for name in known if name not in ("loss", "bits_per_byte")]
+    names = [name for name in known if name not in ("loss", *UNTOLD)]
     return [written.held_curve(f"Held-out {name}", name, "") for name in names]
+
+
+def _columns(written: Written) -> set[str]:
+    """List what each step wrote down."""
+    return set(written.steps[0]) if written.steps else set()
+
+
+def _beside(job: Job, written: Written) -> list[blocks.Block]:
+    """Put the LoRA of equal size beside, if one was tuned."""
+    if not (job.out / BASELINE).is_dir() or not written.held:
+        return []
+    other = Written.read(job.out / BASELINE)
+    assert job.method is not None
+    named = {str(job.method["use"]): written, "lora of equal size": other}
+    lines = [
+        blocks.Line(name, each.measured_at, tuple(_mean(row) for row in each.held)) for name, each in named.items()
+    ]
+    rows = []
+    for name, each, place in zip(named, named.values(), (job.out, job.out / BASELINE), strict=True):
+        best = _best(job, each)
+        rows.append(
+            (name, _size(place)["trained"], *(best["held"][task]["loss"] for task in best["held"]), _mean(best))
+        )
+    columns = ("", "trained weights", *(f"loss, {task}" for task in _best(job, written)["held"]), "mean")
+    return [
+        blocks.Table("Beside a LoRA of equal size", columns, tuple(rows), note="held out"),
+        blocks.Curve("Held-out loss, both", tuple(lines), "step", job.settings.unit),
+    ]
+
+
+def _best(job: Job, written: Written) -> Mapping[str, Any]:
+    """Give the measurement whose weights were kept."""
+    return min(written.held, key=_mean) if job.best else written.held[-1]
+
+
+def _mean(row: Mapping[str, Any]) -> float:
+    found: float = sum(score["loss"] for score in row["held"].values()) / len(row["held"])
+    return found
+
+
+def _size(place: Path) -> Mapping[str, int]:
+    found: Mapping[str, int] = json.loads((place / TRAINED).read_text(encoding="utf-8"))
+    return found
 
 
 def _data(results: Sequence[Result]) -> list[blocks.Block]:

@@ -21,6 +21,6 @@ class Watching(LiveLine):
         """Say the held-out losses."""
         told = []
         for name, score in scores.items():
-            more = [f"{key} {value:.3f}" for key, value in score.more.items()]
+            more = [f"{key} {value:.3f}" for key, value in score.more.items() if key != "routing"]
             told.append(f"{name} {score.loss:.3f}" + (f" ({', '.join(more)})" if more else ""))
         self.progress.say(f"  step {step}: held-out loss: {', '.join(told)}")

@@ -24,6 +24,7 @@ from lmloop.stages.pretrain.job import Job, common_index, sources
 from lmloop.stages.pretrain.process import carry_out
 from lmloop.stages.pretrain.seeing import describe
 from lmloop.stages.pretrain.settings import EvaluateTable, ModelTable, OptimizerTable, WeightCurve
+from lmloop.stages.pretrain.verifying import verify
 
 
 class Pretrain(Step):
@@ -38,7 +39,7 @@ class Pretrain(Step):
     ``optimizer`` is ``adamw`` or ``muon``, with learning_rate, weight_decay, betas, clip and z_loss.
     ``schedule`` is ``wsd`` or ``cosine``, with warmup and decay as shares of all steps, and a floor.
     ``evaluate`` says how often to measure, on how many tokens a source, and what prompts to sample.
-    ``checkpoints`` says how often to save, and how many of the last to keep.
+    ``checkpoints`` says how often to save, how many of the last to keep, and whether to prove first that it resumes.
     ``compute`` is precision, compile, recompute, threads, micro rows, ranks, and parallel: ``ddp`` or ``fsdp``.
     """
 
@@ -77,6 +78,7 @@ class Pretrain(Step):
         job = self._job(inputs, out, context)
         for line in planning.said_before(job.shape, job.training, list(job.weights)):
             context.progress.say(line)
+        verified = self._verify(job, context)
         self._train(job, context)
         for path in sorted(job.tokenizer.iterdir()):
             copyfile(path, out / path.name)
@@ -84,7 +86,18 @@ class Pretrain(Step):
         read = {name: (taken[name] - job.taken.get(name, 0)) * self.context for name in taken}
         shown, metrics = describe(job, read)
         blocks.write(out / BLOCKS, shown)
-        return metrics
+        return {**metrics, **verified}
+
+    def _verify(self, job: Job, context: Context) -> Metrics:
+        """Prove that it would resume bit for bit, where that is wanted and it has not begun."""
+        steps = min(self.checkpoints.verify, job.training.steps)
+        if not steps:
+            return {}
+        if self.compute.processes() > 1:
+            raise RecipeError("checkpoints.verify tries one process", hint="compute.ranks = 1, or leave it out")
+        if not (job.out / "checkpoints").exists():
+            context.progress.say(verify(job, steps))
+        return {"verified_steps": steps}
 
     def _train(self, job: Job, context: Context) -> None:
         ranks = self.compute.processes()
