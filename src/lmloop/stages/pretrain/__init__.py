@@ -151,7 +151,9 @@ class Pretrain(Step):
             context=self.context,
             seed=context.seed,
             schedule=planning.schedule_of(self.schedule, steps, annealing),
-            update=self.optimizer.update(planning.learning_rate(shape, continued and not annealing)),
+            update=self.optimizer.update(
+                planning.learning_rate(self.optimizer.base_width or shape.width, continued and not annealing)
+            ),
             computing=self.compute.computing(context.workers),
             evaluate_every=every(steps, self.evaluate.every, planning.EVALUATIONS),
             checkpoint_every=every(steps, self.checkpoints.every, planning.CHECKPOINTS),

@@ -16,8 +16,13 @@ def learner_of(job: Job) -> "Objective":
     from lmloop.nn.decoder import seeded
     from lmloop.nn.huggingface import load_model
     from lmloop.nn.objective import Objective
+    from lmloop.nn.transfer import spread
 
-    model = load_model(job.start) if job.start is not None else seeded(job.shape, job.training.seed)
+    if job.start is not None:
+        model = load_model(job.start)
+    else:
+        model = seeded(job.shape, job.training.seed)
+        spread(model, job.training.update.base_width)
     return Objective(model, job.training.update.z_loss)
 
 
