@@ -71,9 +71,7 @@ class Loaded:
         self._context = self._open()
         self._memory = self.library.memory(self._context)
         self.batch = BATCH
-        if not embeds and not self._is_right():
-            self.batch = SMALL
-        elif embeds and self.library.package == FORK:
+        if (not embeds and not self._is_right()) or (embeds and self.library.package == FORK):
             self.batch = SMALL
 
     @property
