@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
-from lmloop.core.model import Done, Prompt, Reply, Sampling, Writing
+from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing
 from lmloop.core.outside import resolve
 from lmloop.core.part import Part
 from lmloop.core.weights import weights_digest
@@ -77,6 +77,14 @@ class Transformers(Part):
     def score(self, pairs: Sequence[tuple[Prompt, str]], done: Done | None = None) -> list[Reply]:
         """Give the natural-log probability of each text behind its prompt, in order."""
         return self._local.score(pairs, done)
+
+    def trace(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Token]]:
+        """Give each token of each text with its natural-log probability."""
+        return self._local.trace(pairs)
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
+        """Give pieces of a reply as they are written; return the whole."""
+        return self._local.stream(prompt, sampling)
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Give the mean of the last hidden vectors of each text."""
