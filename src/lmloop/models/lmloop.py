@@ -29,13 +29,15 @@ class Lmloop(Part):
     ``folder`` holds ``config.json``, safetensors and the tokenizer. A conversation is put into its chat template;
     without one, the texts of a prompt's turns stand one behind the other, as a base model reads them. A prompt that is
     longer than the model's context loses its beginning. What prompts share is read once. ``rows`` replies are written
-    side by side (0: what suits the device).
+    side by side (0: what suits the device). An adapter that weighs its experts by task (``moelora``) is asked for one
+    ``task``, by its name in the tuning; without it, for the mean of all.
     """
 
     version: ClassVar[int] = 2
 
     folder: str = "."
     rows: int = Field(default=0, ge=0)
+    task: str = ""
 
     @classmethod
     def example(cls) -> "Lmloop":
@@ -88,4 +90,4 @@ class Lmloop(Part):
         need("torch", "train")
         from lmloop.nn.inference.own import load
 
-        return load(place, self.rows)
+        return load(place, self.rows, self.task)

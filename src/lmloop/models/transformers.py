@@ -35,7 +35,8 @@ class Transformers(Part):
 
     ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:1``; ``dtype`` ``auto`` is that of the weights on a GPU and
     float32 on a CPU. ``device_map`` spreads a model over several
-    devices, as in ``transformers``. ``rows`` replies are written side by side (0: what suits the device).
+    devices, as in ``transformers``. ``rows`` replies are written side by side (0: what suits the device). An adapter
+    that a tuning wrote is opened with its model; ``task`` is as for ``lmloop``.
     """
 
     folder: str
@@ -45,6 +46,7 @@ class Transformers(Part):
     revision: str = ""
     truncate: Literal["left", "middle"] = "left"
     rows: int = Field(default=0, ge=0)
+    task: str = ""
 
     @classmethod
     def example(cls) -> "Transformers":
@@ -99,5 +101,5 @@ class Transformers(Part):
         if not place.is_dir() and (self.folder.startswith((".", "/", "~")) or self.folder.count("/") > 1):
             raise DataError(f"there is no folder {place}", hint="name a folder with config.json and weights")
         name = str(place) if place.is_dir() else self.folder
-        how = Opening(self.dtype, self.device, self.device_map, self.revision, self.rows, self.truncate)
+        how = Opening(self.dtype, self.device, self.device_map, self.revision, self.rows, self.truncate, self.task)
         return load(name, how)

@@ -26,11 +26,11 @@ class Core(Protocol):
         """How many places it can tell apart."""
         ...
 
-    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told) -> list[Scored]:
+    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told | None = None) -> list[Scored]:
         """Score continuations."""
         ...
 
-    def write(self, wanted: Sequence[Wanted], told: generation.Told) -> list[Written]:
+    def write(self, wanted: Sequence[Wanted], told: generation.Told | None = None) -> list[Written]:
         """Write replies."""
         ...
 
@@ -51,11 +51,11 @@ class Mixed:
         """How many places it can tell apart."""
         return self.network.context
 
-    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told) -> list[Scored]:
+    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told | None = None) -> list[Scored]:
         """Score continuations."""
         return scoring.score(self.network, pairs, told)
 
-    def write(self, wanted: Sequence[Wanted], told: generation.Told) -> list[Written]:
+    def write(self, wanted: Sequence[Wanted], told: generation.Told | None = None) -> list[Written]:
         """Write replies."""
         room = generation.Room.on(self.network.device)
         room = generation.Room(self.rows, room.memory) if self.rows else room
@@ -74,11 +74,11 @@ class Plain:
     context: int
     why: str
 
-    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told) -> list[Scored]:
+    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told | None = None) -> list[Scored]:
         """Score continuations."""
         return plain.score(self.model, pairs, told)
 
-    def write(self, wanted: Sequence[Wanted], told: generation.Told) -> list[Written]:
+    def write(self, wanted: Sequence[Wanted], told: generation.Told | None = None) -> list[Written]:
         """Write replies."""
         return plain.write(self.model, wanted, told)
 
