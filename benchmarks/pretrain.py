@@ -29,6 +29,7 @@ from lmloop.kernels.packed import DATA, Index, Piece, PieceWriter, streams
 from lmloop.kernels.windows import Mixed, Windows
 from lmloop.nn.decoder import Decoder, seeded
 from lmloop.nn.huggingface import load_model, write_model
+from lmloop.nn.objective import Objective
 from lmloop.nn.schedule import Schedule
 from lmloop.nn.shape import Shape, from_depth
 from lmloop.nn.speed import cast, peak_flops
@@ -156,7 +157,7 @@ def _ours(folder: Path, shape: Shape, options: argparse.Namespace) -> list[float
     with tempfile.TemporaryDirectory() as out:
         watch = Silent()
         batches = _batches(folder / "tokens", options.rows, options.context, steps)
-        Trainer(seeded(shape, 0), _training(options, steps), batches, {}, Path(out)).run(watch)
+        Trainer(Objective(seeded(shape, 0)), _training(options, steps), batches, {}, Path(out)).run(watch)
         return watch.seconds[:-1]  # the last saves a checkpoint
 
 
@@ -220,7 +221,7 @@ def _check_resume(folder: Path, options: argparse.Namespace) -> None:
     def train(out: Path, stop: int) -> Trainer:
         batches = _batches(folder / "tokens", options.rows, options.context, 8)
         training = _training(options, 8)
-        trainer = Trainer(seeded(shape, 0), training, batches, {}, out)
+        trainer = Trainer(Objective(seeded(shape, 0)), training, batches, {}, out)
         watch = Silent()
         watch.stepped = lambda step, *_: _stop() if step == stop else None  # type: ignore[method-assign]
         trainer.training = Training.from_plain({**training.plain(), "checkpoint_every": 3})

@@ -1,5 +1,6 @@
 """Every example in the help of a verb runs, on a little input."""
 
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -73,6 +74,8 @@ def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
     if example.startswith("lmloop sample"):
         for place in ("base", "models/mine"):
             shutil.copytree(Lmloop.example().folder, project / place)
+    if example.startswith("lmloop finetune"):
+        _tuning(project)
     line = example.replace("clean-0123abcd", old).replace("clean-89abcdef", new)
     if "my_ops/no_shouting.py" in line:
         call("new", "op", "no-shouting", "--dir", "my_ops")
@@ -80,3 +83,38 @@ def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
     words = [name for word in words for name in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
     result = call(*words[1:])
     assert result.exit_code == 0, result.output
+
+
+def _tuning(project: Path) -> None:
+    """Put a tiny model, conversations, votes and a task there."""
+    shutil.copytree(Lmloop.example().folder, project / "models" / "small")
+    talk = {"messages": [{"role": "user", "content": "说"}, {"role": "assistant", "content": "好"}]}
+    for name in ("chats", "对话"):
+        (project / f"{name}.jsonl").write_text("\n".join([json.dumps(talk)] * 8), encoding="utf-8")
+    vote = {"prompt": [{"role": "user", "text": "a?"}], "choices": ["b", "c"], "answer": 0}
+    (project / "votes.jsonl").write_text("\n".join([json.dumps(vote)] * 8), encoding="utf-8")
+    (project / "my_task.py").write_text(TASK)
+
+
+TASK = """
+\"\"\"Short replies.\"\"\"
+
+from lmloop.core.model import Generates, Sampling, Writing
+from lmloop.core.record import Record, Turn
+from lmloop.core.task import Grade, Task
+
+
+class MyTask(Task):
+    \"\"\"Reward short replies.\"\"\"
+
+    needs = (Generates,)
+
+    def questions(self):
+        yield Record(prompt=(Turn("user", "a?"),))
+
+    def ask(self, record, said=()):
+        return [] if said else [Writing(record.prompt, Sampling())]
+
+    def grade(self, record, said):
+        return Grade(record.id, {"score": 1 / (1 + len(said[0].text))})
+"""

@@ -15,6 +15,7 @@ from lmloop.kernels.order import Mixture
 from lmloop.kernels.packed import Index, streams
 from lmloop.kernels.windows import Measured, Mixed, Windows
 from lmloop.nn.decoder import seeded
+from lmloop.nn.objective import Objective
 from lmloop.nn.schedule import Schedule
 from lmloop.nn.shape import from_depth
 from lmloop.nn.trainer import Trainer
@@ -60,7 +61,7 @@ def trainer(folder, out, training=None):
     batches = Mixed(windows, Mixture({"a": [(0, 2), (1, 1)], "b": [(0, 1)]}, training.rows, training.steps), 5, {})
     held = {name: Measured(stream, CONTEXT, 10_000).held(8) for name, stream in streams(tokens, index, True).items()}
     out.mkdir(parents=True, exist_ok=True)
-    return Trainer(seeded(SHAPE, 5), training, batches, held, out)
+    return Trainer(Objective(seeded(SHAPE, 5)), training, batches, held, out)
 
 
 class Watch:

@@ -13,6 +13,7 @@ from lmloop.report.blocks import (
     Examples,
     Figure,
     Funnel,
+    Heat,
     Histogram,
     Line,
     Lineage,
@@ -78,6 +79,7 @@ MATRIX = Matrix(
     ("length", "语言"),
     (Lost("网页/", 100, 60, (40, 0), ("short 39\nlong 1", "")), Lost(HOSTILE, 0, 0, (0, 0))),
 )
+HEAT = Heat("Heat", ("任务", HOSTILE), ("1", "2"), ((0.25, None), (1, -0.5)), "task", "expert")
 PACKED = {
     "id": ["r1", "r2"],
     "source": [[HOSTILE.encode("utf-8", "replace").decode(), "b"], [0, 1]],
@@ -128,6 +130,7 @@ EVERY: tuple[Block, ...] = (
     CURVE,
     TABLE,
     MATRIX,
+    HEAT,
     DROPS,
     EXAMPLES,
     CLUSTERS,
@@ -143,6 +146,7 @@ EMPTY: tuple[Block, ...] = (
     Curve("", ()),
     Table("", (), ()),
     Matrix("", (), ()),
+    Heat("", (), (), ()),
     Drops("", ()),
     Examples("", ()),
     Clusters("", ()),

@@ -5,9 +5,9 @@ import pytest
 
 from lmloop import run
 from lmloop.core.errors import LmloopError
+from lmloop.kernels.held import is_held
 from lmloop.kernels.packed import Index, streams
 from lmloop.kernels.tokenizing import Tokenizer
-from lmloop.stages.pack import is_held
 
 TEXTS = [f"Document {n} says the same as all others, and {'no' * (n % 5)}thing more. 第{n}篇文档。" for n in range(60)]
 

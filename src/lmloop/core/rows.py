@@ -4,7 +4,7 @@ Shape letters: B rows, T places of a row.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ else:
 IGNORED = -100
 """A target that counts for nothing: it is a prompt, another document's first token, or was counted elsewhere."""
 
+NOBODY = -1
+"""The document of a place that only fills its row up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -24,23 +27,27 @@ class Rows:
 
     ``targets_BT[b, t]`` is the token that should follow ``tokens_BT[b, t]``, or :data:`IGNORED`.
     ``positions_BT`` count from 0 in each document; ``documents_BT`` number the documents of a row, and no
-    place looks at another document than its own.
+    place looks at another document than its own; what only fills a row up is of no document, :data:`NOBODY`.
+    ``beside`` holds what an objective wants to know beside: arrays of one entry a row, or one a place.
     """
 
     tokens_BT: Array
     targets_BT: Array
     positions_BT: Array
     documents_BT: Array
+    beside: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def valid(self) -> int:
-        """How many targets count."""
-        return int((self.targets_BT != IGNORED).sum())
+        """How much there is to learn: the targets that count or, where ``beside`` has ``units``, their sum."""
+        units = self.beside.get("units")
+        return int((self.targets_BT != IGNORED).sum() if units is None else units.sum())
 
     def part(self, start: int, stop: int) -> "Rows":
         """Some of the rows."""
         cut = slice(start, stop)
-        return Rows(self.tokens_BT[cut], self.targets_BT[cut], self.positions_BT[cut], self.documents_BT[cut])
+        arrays = (self.tokens_BT[cut], self.targets_BT[cut], self.positions_BT[cut], self.documents_BT[cut])
+        return Rows(*arrays, {name: array[cut] for name, array in self.beside.items()})
 
 
 class Batches(Protocol):

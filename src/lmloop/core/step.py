@@ -68,6 +68,10 @@ class Step(Part):
         removed once the step is done; what a killed process was writing under a name ending in ``.tmp``, before.
         """
 
+    def forecast(self, inputs: list[Artifact], context: Context) -> str:
+        """Say in a line what the step will cost, from inputs that are there; nothing if it cannot be told."""
+        return ""
+
     def outside(self, base: Path, digest: Callable[[Path], str]) -> Any:
         """Say what this step reads that no step made: JSON that changes when that does. None if nothing.
 

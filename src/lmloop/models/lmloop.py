@@ -80,16 +80,16 @@ class Lmloop(Part):
     @cached_property
     def _place(self) -> Path:
         place = resolve(self.folder)
-        if not (place / "config.json").is_file():
+        if not any((place / name).is_file() for name in ("config.json", "adapter_config.json")):
             raise DataError(f"there is no model in {place}", hint="a model has a config.json and safetensors")
         return place
 
     @cached_property
     def _model(self) -> "Decoder":
         torch = need("torch", "train")
-        from lmloop.nn.huggingface import load_model
+        from lmloop.nn.opening import open_decoder
 
-        model: Decoder = load_model(self._place)
+        model: Decoder = open_decoder(self._place)
         return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     @cached_property

@@ -74,8 +74,8 @@ class Carried:
         return state
 
     def named(self) -> list[tuple[str, nn.Parameter]]:
-        """List the weights; a tied one once."""
-        return list(self.model.named_parameters())
+        """List the weights that are trained; a tied one once."""
+        return [(name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad]
 
     def _inner(self) -> list[tuple[str, Tensor]]:
         """List the optimizers' tensors, named by weight and kind."""

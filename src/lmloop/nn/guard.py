@@ -28,11 +28,11 @@ class Guard:
     rollbacks: int = 0
     slow_until: int = 0
 
-    def judge(self, loss: float, norm: float) -> str:
-        """Say what is wrong with a step; nothing if it is good."""
+    def judge(self, loss: float, norm: float, outliers: bool = True) -> str:
+        """Say what is wrong with a step; nothing if it is good. Without ``outliers`` none is bad for standing out."""
         if not math.isfinite(loss) or not math.isfinite(norm):
             return "not finite"
-        if len(self.away) < YOUNG:
+        if not outliers or len(self.away) < YOUNG:
             return ""
         # how far losses are from their running mean, and not from each other: one that falls fast is no noise
         usual = median(self.away)

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lmloop.core.rows import NOBODY
+
 
 @dataclass(frozen=True, slots=True)
 class Mask:
@@ -23,14 +25,14 @@ class Mask:
 CAUSAL = Mask()
 
 
-def document_mask(documents_BT: Tensor) -> Mask:
-    """Make the mask of packed rows: dense on a CPU, FlexAttention's blocks on a GPU.
+def document_mask(documents_BT: Tensor, dense: bool = False) -> Mask:
+    """Make the mask of packed rows: dense on a CPU (or where it must be), FlexAttention's blocks on a GPU.
 
-    Rows of one document each need no mask but the causal one.
+    Rows of one document each, and nothing or padding behind it, need no mask but the causal one.
     """
-    if documents_BT.device.type == "cuda":
+    if documents_BT.device.type == "cuda" and not dense:
         return Mask(block=_blocks(documents_BT))
-    if bool((documents_BT == documents_BT[:, :1]).all()):
+    if bool(((documents_BT == documents_BT[:, :1]) | (documents_BT == NOBODY)).all()):
         return CAUSAL
     length = documents_BT.shape[1]
     same_B1TS = (documents_BT[:, :, None] == documents_BT[:, None, :])[:, None]

@@ -3,23 +3,25 @@
 Shape letters: B rows, T places, C places that count in a chunk, V vocabulary, D width.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from lmloop.core.rows import IGNORED, Rows
 from lmloop.nn.decoder import Decoder
+from lmloop.nn.learner import Learner
 from lmloop.nn.masking import Mask, document_mask
 
 CHUNK = 1 << 26
 """More logits than this are computed in chunks, and again in the backward pass: they would be most of the memory."""
 
 
-class Objective(nn.Module):
-    """A decoder with its loss in one module, so that wrappers for many ranks see the whole forward pass."""
+class Objective(Learner):
+    """A decoder that learns to predict the next token."""
 
     def __init__(self, decoder: Decoder, z_loss: float = 0.0) -> None:
         super().__init__()
@@ -32,16 +34,13 @@ class Objective(nn.Module):
         """Give two sums over the targets that count: what to minimise, and the cross-entropy alone, in nats."""
         x_BTD = self.decoder.model(tokens_BT, positions_BT, Mask(dense, block))
         x_ND, targets_N = x_BTD.flatten(0, 1), targets_BT.flatten()
-        size = max(1, CHUNK // self.decoder.shape.vocabulary)
-        if len(targets_N) <= size or not torch.is_grad_enabled():
-            pieces = [self._sums(x_ND[n : n + size], targets_N[n : n + size]) for n in range(0, len(targets_N), size)]
-        else:
-            pieces = [
-                checkpoint(self._sums, x_ND[n : n + size], targets_N[n : n + size], use_reentrant=False)
-                for n in range(0, len(targets_N), size)
-            ]
+        pieces = chunked(self._sums, x_ND, targets_N, self.decoder.shape.vocabulary)
         crosses, pulls = (torch.stack(sums).sum() for sums in zip(*pieces, strict=True))
-        return crosses + self.z_loss * pulls, crosses.detach()
+        return crosses + self.z_loss * pulls, crosses.detach()[None]
+
+    def arguments(self, rows: Rows, device: torch.device) -> tuple[Any, ...]:
+        """Give tokens, targets, positions and the mask."""
+        return on_device(rows, device)
 
     def _sums(self, x_CD: Tensor, targets_C: Tensor) -> tuple[Tensor, Tensor]:
         logits_CV = self.decoder.lm_head(x_CD).float()
@@ -51,6 +50,15 @@ class Objective(nn.Module):
         # Chowdhery et al. 2022 (PaLM), section 5: log Z squared keeps the softmax's normaliser near one
         counts_C = targets_C != IGNORED
         return crosses, (torch.logsumexp(logits_CV, dim=-1).square() * counts_C).sum()
+
+
+def chunked(work: Callable[[Tensor, Tensor], Any], x_ND: Tensor, targets_N: Tensor, vocabulary: int) -> list[Any]:
+    """Do something with the logits of N places, so many at a time that they do not fill the memory."""
+    size = max(1, CHUNK // vocabulary)
+    starts = range(0, len(targets_N), size)
+    if len(targets_N) <= size or not torch.is_grad_enabled():
+        return [work(x_ND[n : n + size], targets_N[n : n + size]) for n in starts]
+    return [checkpoint(work, x_ND[n : n + size], targets_N[n : n + size], use_reentrant=False) for n in starts]
 
 
 def on_device(rows: Rows, device: torch.device) -> tuple[Any, ...]:

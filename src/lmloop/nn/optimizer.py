@@ -23,19 +23,19 @@ def optimizers(model: nn.Module, update: Update) -> list[Optimizer]:
     others = [weight for name, weight in named if weight.ndim < 2 or name.endswith(OUTER)]
     rate, decay = update.learning_rate, update.weight_decay
     if update.optimizer == "muon":
-        return [Muon(inner, rate, weight_decay=decay), _adamw([{"params": others, "weight_decay": 0.0}], update)]
+        return [Muon(inner, rate, weight_decay=decay), adamw([{"params": others, "weight_decay": 0.0}], update)]
     groups = [{"params": inner, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-    return [_adamw([group for group in groups if group["params"]], update)]
+    return [adamw([group for group in groups if group["params"]], update)]
 
 
 def set_rate(all_of_them: Iterable[Optimizer], rate: float) -> None:
-    """Set the learning rate."""
+    """Set the learning rate; a group of weights may have a ``factor`` of it."""
     for optimizer in all_of_them:
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("factor", 1.0)
 
 
-def _adamw(groups: list[dict[str, Any]], update: Update) -> AdamW:
+def adamw(groups: list[dict[str, Any]], update: Update) -> AdamW:
     """AdamW (Loshchilov and Hutter 2019); the fused kernel, but for weights that are spread over CPU ranks."""
     weights = [weight for group in groups for weight in group["params"]]
     fused = not any(hasattr(weight, "full_tensor") and weight.device.type == "cpu" for weight in weights)

@@ -1,6 +1,7 @@
 """Ranks: the processes that train one model together, each with its device and its rows of every step."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from lmloop.nn.objective import Objective
 from lmloop.nn.training import Parallel
 
 
@@ -54,22 +54,25 @@ class Ranks:
         if self.world > 1:
             dist.barrier()
 
-    def wrap(self, objective: Objective, parallel: Parallel) -> nn.Module:
-        """Make a module whose gradients are those of all ranks: copies of it (DDP), or shards (FSDP2)."""
+    def wrap(self, module: nn.Module, layers: Iterable[nn.Module], parallel: Parallel) -> nn.Module:
+        """Make a module whose gradients are those of all ranks: copies of it (DDP), or shards (FSDP2).
+
+        ``layers`` are its parts that are gathered one at a time.
+        """
         if self.world == 1:
-            return objective
+            return module
         if parallel == "ddp":
             from torch.nn.parallel import DistributedDataParallel
 
-            return DistributedDataParallel(objective, device_ids=[self.device] if self.device.type == "cuda" else None)
+            return DistributedDataParallel(module, device_ids=[self.device] if self.device.type == "cuda" else None)
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
         mesh = init_device_mesh(self.device.type, (self.world,))
-        for layer in objective.decoder.model.layers:
+        for layer in layers:
             fully_shard(layer, mesh=mesh)
-        fully_shard(objective, mesh=mesh)
-        return objective
+        fully_shard(module, mesh=mesh)
+        return module
 
 
 def synchronise(wrapped: Any, on: bool) -> None:

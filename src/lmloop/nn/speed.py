@@ -10,10 +10,9 @@ from statistics import median
 from typing import Any
 
 import torch
-from torch import nn
 
 from lmloop.core.rows import Rows
-from lmloop.nn.objective import on_device
+from lmloop.nn.learner import Learner
 from lmloop.nn.shape import Shape
 from lmloop.nn.training import Computing, Precision
 
@@ -53,7 +52,7 @@ def timed(work: Callable[[], Any], device: torch.device) -> float:
     return max(time.perf_counter() - start, 1e-9)
 
 
-def choose(objective: nn.Module, rows: Rows, computing: Computing, device: torch.device) -> Computing:
+def choose(learner: Learner, rows: Rows, computing: Computing, device: torch.device) -> Computing:
     """Fill in what is ``auto`` by trying: some forward and backward passes each way; weights do not change.
 
     Precisions are compared by the processor time of one thread, which other work on the machine does not disturb.
@@ -66,22 +65,23 @@ def choose(objective: nn.Module, rows: Rows, computing: Computing, device: torch
     most = computing.threads or computing.most_threads or cores()
     torch.set_num_threads(1)
     if precision == "auto":
-        spent = {name: _pass_seconds(objective, rows, name, time.process_time) for name in ("fp32", "bf16")}
+        spent = {name: _pass_seconds(learner, rows, name, time.process_time) for name in ("fp32", "bf16")}
         precision = "bf16" if spent["bf16"] * GAIN < spent["fp32"] else "fp32"
     threads = most
     if not computing.threads and most > 1:
-        one = _pass_seconds(objective, rows, precision, time.perf_counter)
+        one = _pass_seconds(learner, rows, precision, time.perf_counter)
         torch.set_num_threads(most)
-        many = _pass_seconds(objective, rows, precision, time.perf_counter)
+        many = _pass_seconds(learner, rows, precision, time.perf_counter)
         threads = most if many * GAIN < one else 1
-    return replace(computing, precision=precision, threads=threads)
+    # how many there might have been is no part of the result
+    return replace(computing, precision=precision, threads=threads, most_threads=0)
 
 
 def settled(computing: Computing, device: torch.device) -> Computing:
     """Fill in what is ``auto`` without trying: bfloat16 where a GPU has it, and one thread."""
     able: Precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     precision = able if computing.precision == "auto" else computing.precision
-    return replace(computing, precision=precision, threads=computing.threads or 1)
+    return replace(computing, precision=precision, threads=computing.threads or 1, most_threads=0)
 
 
 def micro_rows(shape: Shape, context: int, device: torch.device) -> int:
@@ -117,15 +117,15 @@ def devices() -> int:
     return max(1, torch.cuda.device_count())
 
 
-def _pass_seconds(objective: nn.Module, rows: Rows, precision: str, clock: Callable[[], float]) -> float:
+def _pass_seconds(learner: Learner, rows: Rows, precision: str, clock: Callable[[], float]) -> float:
     """Give the middle one of three forward and backward passes, after one to get warm."""
-    arguments = on_device(rows, torch.device("cpu"))
+    arguments = learner.arguments(rows, torch.device("cpu"))
     seconds = []
     for _ in range(4):
         start = clock()
         with cast(precision, torch.device("cpu")):
-            loss, _ = objective(*arguments)
+            loss, _ = learner(*arguments)
         loss.backward()
-        objective.zero_grad(set_to_none=True)
+        learner.zero_grad(set_to_none=True)
         seconds.append(clock() - start)
     return median(seconds[1:])

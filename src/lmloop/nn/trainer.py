@@ -17,11 +17,10 @@ from lmloop.core.errors import StepError
 from lmloop.core.rows import Batches, HeldOut, Rows
 from lmloop.nn import speed
 from lmloop.nn.checkpoint import Carried, read_state, settle
-from lmloop.nn.decoder import Decoder
 from lmloop.nn.guard import MOST_ROLLBACKS, MOST_SKIPS, Guard
 from lmloop.nn.held import Score, measure
-from lmloop.nn.objective import Objective, on_device
-from lmloop.nn.optimizer import optimizers, set_rate
+from lmloop.nn.learner import Learner
+from lmloop.nn.optimizer import set_rate
 from lmloop.nn.parallel import Ranks, reshard, synchronise, whole
 from lmloop.nn.training import Computing, Training
 
@@ -46,8 +45,8 @@ class Watch(Protocol):
     def stepped(self, step: int, loss: float, pace: Pace) -> None:
         """Hear that a step is done."""
 
-    def measured(self, step: int, scores: Mapping[str, Score], model: Decoder | None) -> None:
-        """Hear the held-out losses; see the model where it is in one piece."""
+    def measured(self, step: int, scores: Mapping[str, Score], model: Any) -> None:
+        """Hear the held-out losses; see the model where it is in one piece, and None where it is not."""
 
     def happened(self, line: str) -> None:
         """Hear of what is out of the ordinary."""
@@ -70,21 +69,21 @@ class _Now:
 
 
 class Trainer:
-    """A training of a model on batches, in a folder that holds its checkpoints and what it measured.
+    """A training of a learner on batches, in a folder that holds its checkpoints and what it measured.
 
     ``batch(step)`` must be a pure function. What an interrupted training left in the folder is gone on with.
     """
 
-    def __init__(self, model: Decoder, training: Training, batches: Batches, held: HeldOut, folder: Path) -> None:
+    def __init__(self, learner: Learner, training: Training, batches: Batches, held: HeldOut, folder: Path) -> None:
         self.training, self.batches, self.held, self.folder = training, batches, held, folder
         self.ranks = Ranks.join()
-        self.model = model.to(self.ranks.device)
-        self.model.model.recompute = training.computing.recompute
-        self.objective = Objective(self.model, training.update.z_loss)
-        self.wrapped = self.ranks.wrap(self.objective, training.computing.parallel)
-        self.carried = Carried(self.model, optimizers(self.model, training.update), self.ranks)
+        self.learner = learner.to(self.ranks.device)
+        self.learner.recompute(training.computing.recompute)
+        self.model: nn.Module = self.learner.decoder
+        self.wrapped = self.ranks.wrap(self.learner, learner.layers, training.computing.parallel)
+        self.carried = Carried(self.model, self.learner.optimizers(training.update), self.ranks)
         self.now = _Now()
-        self.flops = model.shape.flops_per_token(training.context)
+        self.flops = learner.flops_per_token(training.context)
         self._saved = time.monotonic()
 
     @property
@@ -117,15 +116,18 @@ class Trainer:
         if self.now.step == 0 and not (self.checkpoints / _name(0)).exists():
             self._save(self.checkpoints / _name(0))
         with (self.folder / METRICS).open("a", encoding="utf-8") as self._log:
-            while self.now.step < self.training.steps:
+            if self.now.step == 0 and self.training.measure_first and self.held:
+                self._measure(watch)
+            while self.now.step < self.training.steps and not self._enough():
                 self._advance(run, watch, peak)
 
     def _advance(self, run: nn.Module, watch: Watch, peak: float) -> None:
         """Do one step and all that is due after it."""
         began = time.perf_counter()
-        loss, norm, tokens = self._step(run)
+        sums, norm, tokens = self._step(run)
+        loss = sums[0] / tokens
         seconds = time.perf_counter() - began
-        wrong = self.now.guard.judge(loss, norm)
+        wrong = self.now.guard.judge(loss, norm, self.training.outliers)
         rate = self._rate()
         if wrong:
             self.now.guard.skips += 1
@@ -142,29 +144,34 @@ class Trainer:
         for optimizer in self.carried.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.now.step += 1
-        self._write(
-            {"step": self.now.step, "loss": _finite(loss), "rate": rate, "gradient": _finite(norm), "tokens": tokens}
-        )
+        more = {name: _finite(total / tokens) for name, total in zip(self.learner.shows, sums, strict=True)}
+        self._write({"step": self.now.step, **more, "rate": rate, "gradient": _finite(norm), "tokens": tokens})
         watch.stepped(self.now.step, loss, self._pace(seconds, peak))
         self._due(watch)
 
-    def _step(self, run: nn.Module) -> tuple[float, float, int]:
-        """Add up a step's gradients; give its loss, the length of the gradient before clipping, and its targets."""
+    def _step(self, run: nn.Module) -> tuple[list[float], float, int]:
+        """Add up a step's gradients; give what is shown, the gradient's length before clipping, and the targets."""
         device, world = self.ranks.device, self.ranks.world
-        rows = self.batches.batch(self.now.step + self.now.shift)
+        # dropout is a function of the step, too, and not of what was drawn before
+        torch.manual_seed((self.training.seed + (self._place() * world + self.ranks.rank << 20)) % (1 << 63))
+        rows = self.batches.batch(self._place())
         valid = max(rows.valid, 1)
         micro = self._split(rows)
-        total = torch.zeros((), device=device)
+        total = torch.zeros(len(self.learner.shows), device=device)
         for number, part in enumerate(micro):
             synchronise(self.wrapped, number == len(micro) - 1)
             with speed.cast(self.computing.precision, device):
-                loss, cross = run(*on_device(part, device))
+                loss, shown = run(*self.learner.arguments(part, device))
             # every target of the whole step weighs the same, however they fall into rows, parts and ranks
             (loss * (world / valid)).backward()
-            total += cross
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.training.update.clip)
-        (loss_sum,) = self.ranks.sums(total)
-        return loss_sum / valid, float(whole(norm)), valid
+            total += shown
+        trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+        norm = nn.utils.clip_grad_norm_(trained, self.training.update.clip)
+        return self.ranks.sums(*total), float(whole(norm)), valid
+
+    def _place(self) -> int:
+        """Say which batch is next: those round which it went do not come again."""
+        return self.now.step + self.now.shift
 
     def _due(self, watch: Watch) -> None:
         """Measure and save when it is time."""
@@ -182,8 +189,11 @@ class Trainer:
             self._save(self.folder / LATEST)
 
     def _measure(self, watch: Watch) -> None:
-        scores = measure(self.objective, self.wrapped, self.held, self.computing.precision, self.ranks)
-        plain = {source: {"loss": score.loss, "bits_per_byte": score.bits_per_byte} for source, score in scores.items()}
+        scores = measure(self.learner, self.wrapped, self.held, self.computing.precision, self.ranks)
+        plain = {
+            source: {"loss": score.loss, "bits_per_byte": score.bits_per_byte, **score.more}
+            for source, score in scores.items()
+        }
         self._write({"step": self.now.step, "held": plain})
         mean = sum(score.loss for score in scores.values()) / len(scores)
         if mean < self.now.best:
@@ -191,6 +201,11 @@ class Trainer:
             self._save(self.folder / CHECKPOINTS / "best")
         sharded = self.ranks.world > 1 and self.training.computing.parallel == "fsdp"
         watch.measured(self.now.step, scores, None if sharded else self.model)
+
+    def _enough(self) -> bool:
+        """Say whether the held-out loss has not fallen for so long that it will not any more."""
+        waited = (self.now.step - self.now.best_step) // self.training.evaluate_every
+        return 0 < self.training.patience <= waited and self.now.best_step >= 0
 
     def _roll_back(self, watch: Watch) -> None:
         """Go back to the last checkpoint of a fixed step; from there read other rows, at a lower rate for a while."""
@@ -233,14 +248,14 @@ class Trainer:
 
     def _choose(self) -> Computing:
         """Choose how to compute; all ranks do as the first one."""
-        shape, rows = self.model.shape, self.training.rows // self.ranks.world
+        rows, together = self.training.rows // self.ranks.world, self.training.together
+        shape = self.learner.decoder.shape
         micro = self.training.computing.micro_rows or speed.micro_rows(shape, self.training.context, self.ranks.device)
-        computing = replace(self.training.computing, micro_rows=min(micro, rows))
+        computing = replace(self.training.computing, micro_rows=min(max(1, micro // together) * together, rows))
         if self.ranks.world > 1:  # ranks share the cores of a machine, and a trial of one would wait for the others
             return speed.settled(computing, self.ranks.device)
-        return speed.choose(
-            self.objective, self.batches.batch(0).part(0, computing.micro_rows), computing, self.ranks.device
-        )
+        part = self.batches.batch(0).part(0, computing.micro_rows)
+        return speed.choose(self.learner, part, computing, self.ranks.device)
 
     def _trial(self, computing: Computing, peak: float) -> Pace:
         """Time a micro batch, to say beforehand how long all will take."""
@@ -248,7 +263,7 @@ class Trainer:
         parts = self._split(self.batches.batch(0))
         state = torch.get_rng_state()
         with speed.cast(computing.precision, self.ranks.device):
-            arguments = on_device(parts[0], self.ranks.device)
+            arguments = self.learner.arguments(parts[0], self.ranks.device)
 
             def work() -> None:
                 self.wrapped(*arguments)[0].backward()
@@ -276,9 +291,14 @@ class Trainer:
         return self.training.update.learning_rate * factor
 
     def weights(self) -> dict[str, Tensor]:
-        """Give all weights in one piece on the CPU; all ranks must ask."""
+        """Give all weights that were trained, in one piece on the CPU; all ranks must ask."""
         reshard(self.wrapped)
-        return {name: whole(weight.detach()).cpu() for name, weight in self.model.named_parameters()}
+        return {name: whole(weight.detach()).cpu() for name, weight in self.carried.named()}
+
+    def load(self, folder: Path) -> None:
+        """Take the weights of a checkpoint; all ranks must ask."""
+        reshard(self.wrapped)
+        self.carried.load(folder)
 
     def _save(self, folder: Path) -> None:
         reshard(self.wrapped)
@@ -290,7 +310,7 @@ class Trainer:
     def _taken(self) -> dict[str, int]:
         """Ask the batches how much they have given, where they can say: another training may go on behind it."""
         taken = getattr(self.batches, "taken", None)
-        return taken(self.now.step + self.now.shift) if taken is not None else {}
+        return taken(self._place()) if taken is not None else {}
 
     def _load(self, folder: Path) -> dict[str, Any]:
         state = self.carried.load(folder)
@@ -325,7 +345,7 @@ class _Blind:
 
     def stepped(self, step: int, loss: float, pace: Pace) -> None: ...
 
-    def measured(self, step: int, scores: Mapping[str, Score], model: Decoder | None) -> None: ...
+    def measured(self, step: int, scores: Mapping[str, Score], model: Any) -> None: ...
 
     def happened(self, line: str) -> None: ...
 

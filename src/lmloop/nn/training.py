@@ -43,7 +43,11 @@ class Computing:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A whole training: ``rows`` rows of ``context`` tokens a step, for ``steps`` steps."""
+    """A whole training: ``rows`` rows of ``context`` tokens a step, for ``steps`` steps.
+
+    ``together`` rows are never divided: those of a pair, say. ``patience`` ends it after so many measurements without
+    a better one (0: never). Without ``outliers`` a step is only skipped for what is not finite.
+    """
 
     steps: int
     rows: int
@@ -56,6 +60,10 @@ class Training:
     checkpoint_every: int
     keep: int = 1
     save_seconds: float = 120.0
+    together: int = 1
+    patience: int = 0
+    measure_first: bool = False
+    outliers: bool = True
 
     @property
     def tokens_per_step(self) -> int:

@@ -239,6 +239,19 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
+class Heat:
+    """A value for each pair of a row and a column, coloured by its size: how much each task uses each expert, say."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[int | float | None, ...], ...]
+    row_name: str = ""
+    column_name: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """The rows that one op dropped for one reason.
 
@@ -306,7 +319,9 @@ class Text:
     note: str = ""
 
 
-Block = Numbers | Funnel | Histogram | Bars | Curve | Table | Matrix | Drops | Examples | Clusters | Lineage | Text
+Block = (
+    Numbers | Funnel | Histogram | Bars | Curve | Table | Matrix | Heat | Drops | Examples | Clusters | Lineage | Text
+)
 
 KINDS: Mapping[str, type[Block]] = {kind.__name__.lower(): kind for kind in get_args(Block)}
 

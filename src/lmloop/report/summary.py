@@ -196,6 +196,14 @@ def _matrix(block: blocks.Matrix, console: "Console") -> "list[RenderableType]":
     return [_line(block.title), table, *_more(len(block.groups) - ROWS_SHOWN)]
 
 
+def _heat(block: blocks.Heat, console: "Console") -> "list[RenderableType]":
+    table = _grid((block.row_name, *block.columns), range(1, len(block.columns) + 1))
+    for name, values in list(zip(block.rows, block.values, strict=False))[:ROWS_SHOWN]:
+        told = [MISSING if value is None else number(round(value, 2)) for value in values]
+        table.add_row(_text(ellipsis(name, CELL_WIDTH)), *told)
+    return [_line(block.title), table, *_more(len(block.rows) - ROWS_SHOWN)]
+
+
 def _clusters(block: blocks.Clusters, console: "Console") -> "list[RenderableType]":
     largest = max((cluster.size for cluster in block.clusters), default=0)
     return [_line(block.title, f"{len(block.clusters)} groups in the page, the largest of {number(largest)} texts")]
@@ -235,6 +243,7 @@ DRAWINGS: "Mapping[str, Callable[[Any, Console], list[RenderableType]]]" = {
     "curve": _curve,
     "table": _table,
     "matrix": _matrix,
+    "heat": _heat,
     "drops": _drops,
     "examples": _examples,
     "clusters": _clusters,

@@ -178,6 +178,22 @@ def _lost(block: blocks.Matrix, group: blocks.Lost, widest: int) -> dict[str, An
     }
 
 
+def _heat(block: blocks.Heat) -> dict[str, Any]:
+    known = [value for row in block.values for value in row if value is not None]
+    least, most = min(known, default=0.0), max(known, default=0.0)
+    low = min(0.0, least)
+    rows = []
+    for name, values in zip(block.rows, block.values, strict=False):
+        cells = []
+        for column, value in zip(block.columns, values, strict=False):
+            depth = 0 if value is None or most == low else round(100 * (value - low) / (most - low))
+            where = f"{block.row_name} {name}, {block.column_name} {column}".replace("  ", " ").strip()
+            told = number(value) if value is None or isinstance(value, int) else f"{value:.2f}"
+            cells.append({"text": told, "depth": depth, "order": value, "tip": f"{where}: {number(value)}"})
+        rows.append({"name": name, "cells": cells})
+    return {"columns": block.columns, "column_name": block.column_name, "row_name": block.row_name, "rows": rows}
+
+
 def _drops(block: blocks.Drops) -> dict[str, Any]:
     ops: dict[str, list[dict[str, Any]]] = {}
     most = max((reason.count for reason in block.reasons), default=0) or 1
@@ -291,6 +307,7 @@ VIEWS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "curve": _curve,
     "table": _table,
     "matrix": _matrix,
+    "heat": _heat,
     "drops": _drops,
     "examples": _examples,
     "clusters": _clusters,

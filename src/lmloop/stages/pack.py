@@ -1,6 +1,5 @@
 """Pack: clean records become tokens that a training reads without a copy, a cut or a gap."""
 
-import hashlib
 import json
 import shutil
 from collections import Counter
@@ -19,6 +18,7 @@ from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import list_shards, prune, read_shard
 from lmloop.core.errors import DataError
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.kernels.held import is_held
 from lmloop.kernels.packed import DATA, TOKENIZER, Index, Piece, PieceWriter, smallest_dtype
 from lmloop.kernels.tokenizing import Tokenizer
 from lmloop.report import blocks
@@ -143,12 +143,6 @@ def pack_shard(task: PackTask) -> Result:
         "empty": empty,
         "lengths": {str(power): count for power, count in lengths.items()},
     }
-
-
-def is_held(name: str, share: float) -> bool:
-    """Say whether a document is held out: a digest of its id decides, so that it is so in every corpus it is in."""
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8, person=b"held-out").digest()
-    return int.from_bytes(digest, "big") < share * (1 << 64)
 
 
 def _sources(batch: Batch, task: PackTask) -> list[str]:

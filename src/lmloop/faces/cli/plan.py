@@ -1,7 +1,7 @@
 """``lmloop plan``: what a run would do."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +41,11 @@ def verb(recipe: str, sets: tuple[str, ...], home: Path, as_json: bool) -> None:
     """
     checked = read_recipe(recipe, sets)
     steps = _plan(checked, home)
+    forecasts = _forecasts(steps, checked, home)
     if as_json:
-        print_json([_row(step) for step in steps])
+        print_json([_row(step) | {"forecast": forecasts.get(step.wired.id, "")} for step in steps])
         return
-    _show(steps)
+    _show(steps, forecasts)
 
 
 def _plan(recipe: "Recipe", home: Path) -> "list[Planned]":
@@ -63,6 +64,27 @@ def _plan(recipe: "Recipe", home: Path) -> "list[Planned]":
         return plan(recipe, home, store)
 
 
+def _forecasts(steps: "Sequence[Planned]", recipe: "Recipe", home: Path) -> dict[str, str]:
+    """Ask the steps that are to be made what they will cost, where their inputs are there."""
+    from lmloop.core.errors import LmloopError
+    from lmloop.core.step import Artifact, Context
+
+    by_id = {step.wired.id: step for step in steps}
+    found = {}
+    for step in steps:
+        wires = [by_id.get(wire) for wire in step.wired.wires]
+        if step.state != "make" or any(wire is None or wire.state != "kept" for wire in wires):
+            continue
+        inputs = [Artifact(w.wired.step.makes, home / w.folder, w.key, w.wired.id) for w in wires if w is not None]
+        try:
+            told = step.wired.step.forecast(inputs, Context(seed=recipe.seed, base=recipe.folder))
+        except LmloopError:
+            continue  # what is wrong is said when the step runs
+        if told:
+            found[step.wired.id] = told
+    return found
+
+
 def _row(step: "Planned") -> dict[str, Any]:
     return {
         "id": step.wired.id,
@@ -74,7 +96,7 @@ def _row(step: "Planned") -> dict[str, Any]:
     }
 
 
-def _show(steps: "Sequence[Planned]") -> None:
+def _show(steps: "Sequence[Planned]", forecasts: Mapping[str, str]) -> None:
     out = console()
     rows = [
         (step.state, step.wired.id, step.wired.step.name(), ", ".join(step.wired.wires) or "-", step.folder)
@@ -87,6 +109,8 @@ def _show(steps: "Sequence[Planned]") -> None:
         line(out, text, STYLES[step.state])
         if step.state != "kept":
             paragraph(out, step.why, indent=indent)
+        if told := forecasts.get(step.wired.id):
+            paragraph(out, told, indent=indent)
     counts = Counter[str](step.state for step in steps)
     words = {"kept": "kept", "make": "to make", "resume": "to finish", "damaged": "damaged, to make again"}
     told = ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts[state])

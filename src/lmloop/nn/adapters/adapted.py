@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lmloop.core.errors import LmloopError
 from lmloop.core.method import Method
 from lmloop.core.sites import Router
+from lmloop.nn.adapters.feedforward import FeedForwardRider
 from lmloop.nn.adapters.frame import Frame
 from lmloop.nn.adapters.lowrank import LowRankRider
 from lmloop.nn.adapters.routing import TaskRouter, TokenRouter
@@ -139,11 +140,7 @@ class Adapted:
 
     def similarity(self) -> dict[str, list[list[float]]]:
         """Give the cosine of each pair of experts' changes, by place: 1 where two do the same."""
-        return {
-            place: experts_alike(rider)
-            for place, rider in self.riders().items()
-            if isinstance(rider, LowRankRider) and rider.site.experts > 1
-        }
+        return {place: experts_alike(rider) for place, rider in self.riders().items() if _pairs(rider)}
 
     def checkpointing(self) -> None:
         """Turn gradient checkpointing on, so that a repeated layer has the inputs that it had the first time.
@@ -178,13 +175,26 @@ class Adapted:
             self.frame.inputs = replace(self.frame.inputs, active=None)
 
 
-def experts_alike(rider: LowRankRider) -> list[list[float]]:
-    """Give the cosines between the changes B_e A_e, from products in their rank spaces alone."""
-    A, B = rider.A.detach().float(), rider.B.detach().float()
-    inner = torch.einsum("eri,fsi->efrs", A, A) * torch.einsum("ero,fso->efrs", B, B)
-    gram = inner.sum((2, 3))
+def experts_alike(rider: Rider) -> list[list[float]]:
+    """Give the cosines between the changes B_e A_e of all its linears, from products in their rank spaces alone."""
+    gram = torch.stack([_products(A.detach().float(), B.detach().float()) for A, B in _pairs(rider)]).sum(0)
     length = gram.diagonal().clamp_min(1e-30).sqrt()
     return [[round(value, 4) for value in row] for row in (gram / length[:, None] / length[None]).tolist()]
+
+
+def _products(A: Tensor, B: Tensor) -> Tensor:
+    inner = torch.einsum("eri,fsi->efrs", A, A) * torch.einsum("ero,fso->efrs", B, B)
+    return inner.sum((2, 3))
+
+
+def _pairs(rider: Rider) -> list[tuple[Tensor, Tensor]]:
+    """Give the low-rank pairs of a rider, if it has several experts."""
+    if isinstance(rider, LowRankRider):
+        return [(rider.A, rider.B)] if rider.site.experts > 1 else []
+    if isinstance(rider, FeedForwardRider):
+        named = [(rider.A_gate, rider.B_gate), (rider.A_up, rider.B_up), (rider.A_down, rider.B_down)]
+        return [(A, B) for A, B in named if A is not None and B is not None]
+    return []
 
 
 def refuse_reentrant(model: nn.Module) -> None:

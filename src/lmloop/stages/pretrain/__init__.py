@@ -1,8 +1,6 @@
 """Pretrain: packed tokens become a language model."""
 
 import hashlib
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import copyfile
@@ -11,27 +9,21 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lmloop.core.card import WORK
-from lmloop.core.errors import DataError, RecipeError, StepError
+from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.kernels.tokenizing import FILE, Tokenizer
 from lmloop.nn.huggingface import CONFIG, read_config
+from lmloop.nn.launching import launch
 from lmloop.nn.shape import Shape
+from lmloop.nn.tables import CheckpointTable, ComputeTable, ScheduleTable, every
 from lmloop.nn.training import Training
 from lmloop.report import blocks
 from lmloop.stages.pretrain import planning
 from lmloop.stages.pretrain.job import Job, common_index, sources
 from lmloop.stages.pretrain.process import carry_out
 from lmloop.stages.pretrain.seeing import describe
-from lmloop.stages.pretrain.settings import (
-    CheckpointTable,
-    ComputeTable,
-    EvaluateTable,
-    ModelTable,
-    OptimizerTable,
-    ScheduleTable,
-    WeightCurve,
-)
+from lmloop.stages.pretrain.settings import EvaluateTable, ModelTable, OptimizerTable, WeightCurve
 
 
 class Pretrain(Step):
@@ -95,17 +87,14 @@ class Pretrain(Step):
         return metrics
 
     def _train(self, job: Job, context: Context) -> None:
-        ranks = self._ranks()
+        ranks = self.compute.processes()
         if ranks == 1:
             carry_out(job, context.progress)
             return
         place = job.out / WORK / "job.json"
         place.parent.mkdir(exist_ok=True)
         job.write(place)
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-        done = subprocess.run([*command, "-m", "lmloop.stages.pretrain.rank", str(place)], check=False)
-        if done.returncode:
-            raise StepError(f"one of {ranks} processes ended with {done.returncode}", hint="what it said stands above")
+        launch("lmloop.stages.pretrain.rank", place, ranks)
 
     def _job(self, inputs: Sequence[Artifact], out: Path, context: Context) -> Job:
         tokens = {item.id or item.path.name: item.path for item in inputs if item.kind == "tokens"}
@@ -138,7 +127,7 @@ class Pretrain(Step):
 
     def _training(self, shape: Shape, context: Context, continued: bool, annealing: bool) -> Training:
         tokens = self.tokens or planning.TOKENS_PER_PARAMETER * shape.parameters
-        rows = planning.rows_of(tokens, self.context, self.batch, self._ranks())
+        rows = planning.rows_of(tokens, self.context, self.batch, self.compute.processes())
         steps = max(1, round(tokens / (rows * self.context)))
         return Training(
             steps=steps,
@@ -146,10 +135,10 @@ class Pretrain(Step):
             context=self.context,
             seed=context.seed,
             schedule=planning.schedule_of(self.schedule, steps, annealing),
-            update=planning.update_of(self.optimizer, shape, continued and not annealing),
-            computing=planning.computing_of(self.compute, context.workers),
-            evaluate_every=planning.every(steps, self.evaluate.every, planning.EVALUATIONS),
-            checkpoint_every=planning.every(steps, self.checkpoints.every, planning.CHECKPOINTS),
+            update=self.optimizer.update(planning.learning_rate(shape, continued and not annealing)),
+            computing=self.compute.computing(context.workers),
+            evaluate_every=every(steps, self.evaluate.every, planning.EVALUATIONS),
+            checkpoint_every=every(steps, self.checkpoints.every, planning.CHECKPOINTS),
             keep=self.checkpoints.keep,
         )
 
@@ -169,10 +158,3 @@ class Pretrain(Step):
             known = ", ".join(map(str, there)) or "none"
             raise RecipeError(f"{given[0].name} has no checkpoint of step {self.branch}", hint=f"there are: {known}")
         return given[0], there[self.branch], read_state(there[self.branch])["taken"]
-
-    def _ranks(self) -> int:
-        if self.compute.ranks:
-            return self.compute.ranks
-        from lmloop.nn.speed import devices
-
-        return devices()

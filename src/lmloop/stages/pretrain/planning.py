@@ -10,8 +10,9 @@ from lmloop.kernels.order import Curve
 from lmloop.kernels.packed import Index
 from lmloop.nn.schedule import Schedule
 from lmloop.nn.shape import Shape, from_depth
-from lmloop.nn.training import Computing, Training, Update
-from lmloop.stages.pretrain.settings import ComputeTable, ModelTable, OptimizerTable, ScheduleTable, WeightCurve
+from lmloop.nn.tables import ScheduleTable
+from lmloop.nn.training import Training
+from lmloop.stages.pretrain.settings import ModelTable, WeightCurve
 
 TOKENS_PER_PARAMETER = 20
 """About the compute-optimal ratio (Hoffmann et al. 2022, table 3)."""
@@ -64,35 +65,7 @@ def rows_of(tokens: int, context: int, batch: int | None, ranks: int) -> int:
 
 def schedule_of(table: ScheduleTable, steps: int, annealing: bool) -> Schedule:
     """Make the schedule; a branch from a checkpoint only decays."""
-    if annealing:
-        return Schedule("wsd", steps, 0, steps, table.floor)
-    return Schedule(table.use, steps, round(table.warmup * steps), round(table.decay * steps), table.floor)
-
-
-def update_of(table: OptimizerTable, shape: Shape, continued: bool) -> Update:
-    """Fill in the optimizer's numbers."""
-    return Update(
-        optimizer=table.use,
-        learning_rate=table.learning_rate or learning_rate(shape, continued),
-        weight_decay=table.weight_decay,
-        beta1=table.betas[0],
-        beta2=table.betas[1],
-        clip=table.clip,
-        z_loss=table.z_loss,
-    )
-
-
-def computing_of(table: ComputeTable, workers: int) -> Computing:
-    """Take over how to compute; no more threads than the run may have workers."""
-    return Computing(
-        micro_rows=table.micro,
-        precision=table.precision,
-        compile=table.compile,
-        recompute=table.recompute,
-        threads=table.threads,
-        most_threads=workers,
-        parallel=table.parallel,
-    )
+    return Schedule("wsd", steps, 0, steps, table.floor) if annealing else table.schedule(steps)
 
 
 def weights_of(mixture: Mapping[str, WeightCurve], sizes: Mapping[str, int]) -> dict[str, Curve]:
@@ -117,11 +90,6 @@ def weights_of(mixture: Mapping[str, WeightCurve], sizes: Mapping[str, int]) -> 
     if not any(y > 0 for points in found.values() for _, y in points):
         raise RecipeError("mixture: all weights are zero")
     return found
-
-
-def every(steps: int, wanted: int | None, times: int) -> int:
-    """Give how often something is done, in steps."""
-    return wanted or max(1, steps // times)
 
 
 def held_tokens(training: Training) -> int:

@@ -10,10 +10,12 @@ def carry_out(job: Job, progress: Progress) -> None:
     """Train, in this process; the first of several ranks speaks, and writes the result."""
     from lmloop.nn.decoder import seeded
     from lmloop.nn.huggingface import load_model, write_model
+    from lmloop.nn.objective import Objective
     from lmloop.nn.trainer import Trainer
 
     model = load_model(job.start) if job.start is not None else seeded(job.shape, job.training.seed)
-    trainer = Trainer(model, job.training, job.batches(), job.held(), job.out)
+    learner = Objective(model, job.training.update.z_loss)
+    trainer = Trainer(learner, job.training, job.batches(), job.held(), job.out)
     with Watching(job, progress) as watch:
         trainer.run(watch, job.branch)
     weights = trainer.weights()

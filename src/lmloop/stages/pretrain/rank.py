@@ -8,22 +8,19 @@ import os
 import sys
 from pathlib import Path
 
-from lmloop.core.errors import LmloopError
-from lmloop.core.progress import Lines, Silent
+from lmloop.core.progress import Progress
+from lmloop.nn.launching import take_part
 from lmloop.stages.pretrain.job import Job
 from lmloop.stages.pretrain.process import carry_out
 
 
 def main(path: str) -> int:
     """Take part in a training; give the exit code."""
-    first = os.environ.get("RANK", "0") == "0"
-    try:
-        carry_out(Job.read(Path(path)), Lines() if first else Silent())
-    except LmloopError as bad:
-        if first:
-            sys.stderr.write(f"error: {bad.message}\n\nhint: {bad.hint}\n")
-        return bad.exit_code
-    return 0
+
+    def work(job: Path, progress: Progress) -> None:
+        carry_out(Job.read(job), progress)
+
+    return take_part(work, Path(path), os.environ.get("RANK", "0") == "0")
 
 
 if __name__ == "__main__":

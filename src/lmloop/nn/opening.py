@@ -1,0 +1,114 @@
+"""Opening a model, whatever lies in its folder: whole weights, or an adapter and where the model is that it sits on."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from lmloop.core.draft import draft
+from lmloop.core.errors import DataError, LmloopError
+from lmloop.nn.foreign import foreign_shape, open_foreign
+from lmloop.nn.huggingface import CONFIG, load_model, read_config
+from lmloop.nn.shape import Shape
+
+ADAPTER, BASE = "adapter_config.json", "base.json"
+"""An adapter's folder has the first, and the second beside it, which names the folder of its model."""
+
+
+def is_adapter(folder: Path) -> bool:
+    """Say whether an adapter lies in a folder, and no whole model."""
+    return (folder / ADAPTER).is_file() and not (folder / CONFIG).is_file()
+
+
+def write_base(folder: Path, base: Path) -> None:
+    """Note which model an adapter sits on: by the way there if both lie in one home, or by its whole path."""
+    beside = base.resolve().parent in folder.resolve().parents
+    said = {"folder": os.path.relpath(base, folder) if beside else str(base.resolve()), "name": base.name}
+    with draft(folder / BASE) as place:
+        place.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+
+
+def base_of(folder: Path) -> Path:
+    """Find the model that the adapter in a folder sits on.
+
+    Raises:
+        DataError: it is not known, or not there any more.
+    """
+    try:
+        said = json.loads((folder / BASE).read_text(encoding="utf-8"))
+        base: Path = (folder / str(said["folder"])).resolve()
+    except (OSError, ValueError, KeyError, TypeError) as bad:
+        raise DataError(f"{folder} does not say which model its adapter sits on: {bad}", hint=BASE) from None
+    if not base.is_dir():
+        raise DataError(f"the adapter in {folder.name} sits on {base}, which is not there", hint="put it back there")
+    return base
+
+
+def open_decoder(folder: Path) -> Any:
+    """Open a model on the CPU: a decoder with its adapter on it, if one lies there.
+
+    Raises:
+        DataError: there is no model, or its adapter's model is gone.
+    """
+    if not is_adapter(folder):
+        return _open_whole(folder)
+    from lmloop.nn.adapters.files import load
+
+    decoder = open_plain(base_of(folder))
+    load(bearer(decoder), folder)
+    return decoder
+
+
+def open_plain(folder: Path) -> Any:
+    """Open a model to put an adapter on; one that lies there already is merged into its weights.
+
+    Raises:
+        DataError: there is no model.
+        LmloopError: the adapter has no fixed weights, so that nothing can sit on top of it.
+    """
+    if not is_adapter(folder):
+        return _open_whole(folder)
+    from lmloop.nn.adapters.files import load
+    from lmloop.nn.adapters.merging import merge
+
+    decoder = open_plain(base_of(folder))
+    adapted = load(bearer(decoder), folder)
+    try:
+        merge(adapted)
+    except LmloopError as bad:
+        raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", bad.hint) from None
+    adapted.remove()
+    return decoder
+
+
+def bearer(decoder: Any) -> Any:
+    """Give the module that adapters sit on: its weights have the names of the model's own files."""
+    return getattr(decoder, "causal", decoder)
+
+
+def read_shape(folder: Path) -> Shape:
+    """Read the shape of the model in a folder, or of the one that its adapter sits on.
+
+    Raises:
+        DataError: there is no model.
+    """
+    plain = plain_of(folder)
+    return read_config(plain) if is_ours(plain) else foreign_shape(plain)
+
+
+def is_ours(folder: Path) -> bool:
+    """Say whether our own decoder can be the model in a folder; ``transformers`` opens the others."""
+    try:
+        read_config(folder)
+    except DataError:
+        return not (folder / CONFIG).is_file()
+    return True
+
+
+def _open_whole(folder: Path) -> Any:
+    return load_model(folder) if is_ours(folder) else open_foreign(folder)
+
+
+def plain_of(folder: Path) -> Path:
+    """Find the folder of whole weights that everything in a folder sits on in the end."""
+    return plain_of(base_of(folder)) if is_adapter(folder) else folder

@@ -1,0 +1,116 @@
+"""Rollouts: what a model writes itself, graded, as the rows of its next step.
+
+Shape letters: B rows, T places, Q questions, R replies to each.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from lmloop.core.rows import IGNORED, NOBODY, Rows
+from lmloop.nn.decode import Drawing, Written, write
+from lmloop.nn.goals.grpo import advantages
+from lmloop.nn.goals.settings import Grpo
+from lmloop.nn.policy import Policy
+
+UNIT = 8
+"""Rows are as long as the longest, rounded up to this."""
+
+
+class Questions(Protocol):
+    """What a policy is asked, and who judges its replies."""
+
+    @property
+    def prompts(self) -> Sequence[tuple[int, Sequence[int]]]:
+        """The ids of all prompts, each with the number of its task."""
+        ...
+
+    def chosen(self, step: int) -> Sequence[int]:
+        """Say which are asked in a step."""
+        ...
+
+    def grade(self, number: int, written: Sequence[Written]) -> Sequence[float]:
+        """Give the rewards of replies to a question."""
+        ...
+
+
+@dataclass(eq=False)
+class Rollouts:
+    """Batches for a policy that is rewarded: ``batch(step)`` asks it as it is, with chances that hang on the step.
+
+    So a training that goes on with the weights of a step writes what it would have written. ``ends`` are the tokens
+    that end a reply.
+    """
+
+    policy: Policy
+    goal: Grpo
+    questions: Questions
+    ends: Sequence[int]
+    seed: int
+    _last: tuple[int, Rows] | None = field(default=None, init=False)
+
+    def batch(self, step: int) -> Rows:
+        """Ask some questions, grade the replies, and give them as rows."""
+        if self._last is None or self._last[0] != step:
+            self._last = (step, self._rows(step))
+        return self._last[1]
+
+    def _rows(self, step: int) -> Rows:
+        numbers = list(self.questions.chosen(step))
+        written = [self._written(number, step, place) for place, number in enumerate(numbers)]
+        rewards_QR = torch.tensor(
+            [list(self.questions.grade(n, said)) for n, said in zip(numbers, written, strict=True)]
+        )
+        gains_QR = advantages(rewards_QR.float(), self.goal.scaled)
+        texts = [
+            (*self.questions.prompts[number], self._ids(one))
+            for number, said in zip(numbers, written, strict=True)
+            for one in said
+        ]
+        beside = {
+            "advantages": gains_QR.flatten().numpy().astype(np.float32),
+            "rewards": rewards_QR.flatten().numpy().astype(np.float32),
+            "units": np.ones(len(texts), np.int64),
+        }
+        return _laid_out(texts, beside)
+
+    def _written(self, number: int, step: int, place: int) -> list[Written]:
+        """Reply to a question several times."""
+        task, ids = self.questions.prompts[number]
+        seed = (self.seed + ((step * self.goal.questions + place) << 16)) % (1 << 62)
+        drawing = Drawing(self.goal.tokens, self.goal.temperature, seed=seed, ends=self.ends)
+        decoder, training = self.policy.decoder, self.policy.decoder.training
+        if self.policy.adapted is None or self.policy.adapted.gate() is None:
+            found = write(decoder, [ids] * self.goal.replies, drawing)
+        else:  # rows that weigh experts by task are written one by one: finished ones leave the batch
+            self.policy.adapted.feed(tasks=torch.tensor([task], device=next(decoder.parameters()).device))
+            each = [
+                Drawing(drawing.most, drawing.temperature, seed=seed + n, ends=self.ends)
+                for n in range(self.goal.replies)
+            ]
+            found = [write(decoder, [ids], one)[0] for one in each]
+        decoder.train(training)
+        return found
+
+    def _ids(self, written: Written) -> list[int]:
+        """Give a reply with the token that ended it, which is learnt, too; a reply that was cut short has none."""
+        end = [] if written.cut or not self.ends else [self.ends[0]]
+        return [*written.ids, *end]
+
+
+def _laid_out(texts: Sequence[tuple[int, Sequence[int], Sequence[int]]], beside: Mapping[str, Any]) -> Rows:
+    """Put each prompt and its reply into a row."""
+    longest = max(len(prompt) + len(reply) for _, prompt, reply in texts) - 1
+    shape = (len(texts), -(-max(longest, 1) // UNIT) * UNIT)
+    tokens, positions, tasks = (np.zeros(shape, np.int64) for _ in range(3))
+    targets, documents = np.full(shape, IGNORED, np.int64), np.full(shape, NOBODY, np.int64)
+    for row, (task, prompt, reply) in enumerate(texts):
+        ids = [*prompt, *reply]
+        size = len(ids) - 1
+        tokens[row, :size], positions[row, :size] = ids[:-1], np.arange(size)
+        targets[row, len(prompt) - 1 : size] = reply
+        documents[row, :size], tasks[row, :size] = 0, task
+    return Rows(tokens, targets, positions, documents, {"tasks": tasks, **beside})

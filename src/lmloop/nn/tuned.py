@@ -1,0 +1,97 @@
+"""A policy from a model's folder, and what can be asked of it once it is tuned."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lmloop.core.method import Method
+from lmloop.core.rows import Rows
+from lmloop.nn.adapters.adapted import Adapted
+from lmloop.nn.adapters.attach import attach
+from lmloop.nn.adapters.layout import places
+from lmloop.nn.adapters.lowrank import matrix
+from lmloop.nn.decode import Drawing, write
+from lmloop.nn.decoder import Decoder
+from lmloop.nn.goals.settings import Goal
+from lmloop.nn.opening import bearer, open_plain
+from lmloop.nn.policy import Policy
+from lmloop.nn.shape import Shape
+from lmloop.nn.tuning import Tuning
+
+
+def open_policy(folder: Path, method: Method | None, goal: Goal, seed: int) -> Policy:
+    """Open a model with what is tuned on it: a new adapter, all weights, and a head if the goal wants one."""
+    decoder = open_plain(folder)
+    reference = deepcopy(decoder) if method is None and goal.refers else None
+    adapted = attach(bearer(decoder), method, seed) if method is not None else None
+    if goal.use == "reward":
+        decoder.score = nn.Linear(decoder.shape.width, 1, bias=False)
+        nn.init.zeros_(decoder.score.weight)
+    return Policy(decoder, adapted, reference)
+
+
+def sizes(policy: Policy) -> tuple[int, int]:
+    """Count the weights that are trained, and those of the bare model."""
+    weights = list(policy.decoder.parameters())
+    trained = sum(weight.numel() for weight in weights if weight.requires_grad)
+    return trained, trained if policy.adapted is None else sum(w.numel() for w in weights if not w.requires_grad)
+
+
+def forecast(shape: Shape, method: Method | None) -> tuple[int, int]:
+    """Count the weights that a method trains, and those of the model, without making one."""
+    with torch.device("meta"):
+        decoder = Decoder(shape)
+    whole = sum(weight.numel() for weight in decoder.parameters())
+    return (whole if method is None else attach(decoder, method).trainable), whole
+
+
+def weights_a_rank(policy: Policy) -> int:
+    """Count the weights of a LoRA of rank 1 on all linears: what tells the rank of one that is as large as another."""
+    linears = [place for place in places(bearer(policy.decoder)) if place.part != "block"]
+    return sum(sum(matrix(bearer(policy.decoder).get_submodule(place.name)).shape) for place in linears)
+
+
+def take(policy: Policy, weights: Mapping[str, Tensor]) -> None:
+    """Give a policy the weights of another one like it, by name."""
+    named = dict(policy.decoder.named_parameters())
+    with torch.no_grad():
+        for name, value in weights.items():
+            named[name].copy_(value)
+
+
+@torch.no_grad()
+def routing(tuning: Tuning, parts: Iterable[Rows]) -> dict[str, Any]:
+    """Pass rows through a model, and tell what its routers did, and how alike its experts are."""
+    adapted = tuning.policy.adapted
+    assert adapted is not None
+    device = next(tuning.decoder.parameters()).device
+    tuning.eval()
+    with adapted.watching():
+        for part in parts:
+            tuning(*tuning.arguments(part, device))
+    return {"places": adapted.routing(), "similarity": adapted.similarity()}
+
+
+def replies(policy: Policy, prompts: Sequence[tuple[int, Sequence[int]]], drawing: Drawing) -> list[dict[str, Any]]:
+    """Reply to prompts, each with its task's number: the ids written ``before``, without the adapter, and ``after``."""
+    found: list[dict[str, Any]] = []
+    policy.decoder.eval()
+    for task, ids in prompts:
+        row: dict[str, Any] = {}
+        if policy.adapted is not None:
+            policy.adapted.feed(tasks=torch.tensor([task], device=next(policy.decoder.parameters()).device))
+            row["before"] = _bare(policy, policy.adapted, ids, drawing)
+        row["after"] = write(policy.decoder, [ids], drawing)[0].ids
+        found.append(row)
+    if policy.adapted is not None:
+        policy.adapted.feed()
+    return found
+
+
+def _bare(policy: Policy, adapted: Adapted, ids: Sequence[int], drawing: Drawing) -> Sequence[int]:
+    with adapted.active(None):
+        return write(policy.decoder, [ids], drawing)[0].ids

@@ -1,0 +1,90 @@
+"""Tasks as rewards: their questions as prompts, and their grades of what is written behind them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from lmloop.core.errors import RecipeError
+from lmloop.core.model import Reply, Writing
+from lmloop.core.part import build
+from lmloop.core.record import Record, Turn
+from lmloop.core.task import Task
+from lmloop.kernels.order import shuffled
+from lmloop.kernels.tokenizing import Tokenizer
+from lmloop.nn.goals.settings import Grpo
+from lmloop.stages.finetune.encoding import Encoder, Unfit
+
+if TYPE_CHECKING:
+    from lmloop.nn.decode import Written
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All questions: the number of its task, its record, and the ids of its prompt; ``each`` are asked in a step."""
+
+    tasks: Sequence[Task]
+    questions: Sequence[tuple[int, Record, list[int]]]
+    tokenizer: Tokenizer
+
+    each: int
+    seed: int
+
+    def chosen(self, step: int) -> list[int]:
+        """Choose a step's questions: every one once, before any comes again."""
+        count = len(self.questions)
+        places = np.arange(step * self.each, (step + 1) * self.each, dtype=np.int64)
+        turns = places // count
+        parts = [shuffled(places[turns == turn] % count, count, f"{self.seed}/{turn}") for turn in np.unique(turns)]
+        found: list[int] = np.concatenate(parts).tolist()
+        return found
+
+    @cached_property
+    def prompts(self) -> list[tuple[int, Sequence[int]]]:
+        """The tasks' numbers and ids of all prompts."""
+        return [(number, ids) for number, _, ids in self.questions]
+
+    def grade(self, number: int, written: "Sequence[Written]") -> list[float]:
+        """Give the rewards of replies to a question: the task's own first metric."""
+        task, record, _ = self.questions[number]
+        replies = [Reply(self.tokenizer.decode(one.ids), one.logprob, len(one.ids), one.cut) for one in written]
+        return [self.tasks[task].grade(record, [reply]).value for reply in replies]
+
+
+def reply_ends(encoder: Encoder) -> list[int]:
+    """Give the tokens that end a reply: what the chat template puts there, and what ends a document."""
+    ends = encoder.tokenizer.eos_id
+    try:
+        found = encoder.ends(encoder.examples(Record("x", (Turn("user", "x"),)), "replies"))
+    except Unfit:
+        found = set()
+    return [*sorted(found), *([ends] if ends is not None and ends not in found else [])]
+
+
+def ask(specs: Sequence[Any], encoder: Encoder, goal: Grpo, seed: int) -> Asked:
+    """Collect the questions of tasks; what does not fit into the context before a reply is left out.
+
+    Raises:
+        RecipeError: a task does not ask for one written reply, or nothing is left to ask.
+    """
+    tasks = [cast(Task, build("tasks", spec)) for spec in specs]
+    found: list[tuple[int, Record, list[int]]] = []
+    for number, task in enumerate(tasks):
+        for record in task.questions():
+            requests = task.ask(record)
+            if len(requests) != 1 or not isinstance(requests[0], Writing):
+                raise RecipeError(
+                    f"the task {task.name()!r} does not ask for one written reply",
+                    hint="a reward needs a task whose questions are answered in writing",
+                )
+            try:
+                ids = encoder.prompt(requests[0].prompt)
+            except Unfit:
+                continue
+            if 0 < len(ids) <= encoder.context - goal.tokens:
+                found.append((number, record, ids))
+    if not found:
+        raise RecipeError("the tasks have no question that fits the context", hint="raise context, or lower tokens")
+    return Asked(tasks, found, encoder.tokenizer, goal.questions, seed)

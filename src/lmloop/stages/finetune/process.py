@@ -1,0 +1,115 @@
+"""A tuning in this process: alone, or as one of several ranks."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from lmloop.core.draft import draft
+from lmloop.core.progress import Progress
+from lmloop.core.rows import Batches
+from lmloop.kernels.tokenizing import Tokenizer
+from lmloop.stages.finetune.job import Job
+from lmloop.stages.finetune.planning import said_before
+from lmloop.stages.finetune.watching import Watching
+
+if TYPE_CHECKING:
+    from lmloop.nn.policy import Policy
+    from lmloop.nn.tuning import Tuning
+
+ROUTING, SAMPLES, TRAINED, BASELINE = "routing.json", "samples.json", "trained.json", "baseline"
+ROUTED_PARTS = 16
+"""So many parts of the held-out rows are passed through the model to see what its routers do."""
+
+
+def carry_out(job: Job, progress: Progress) -> None:
+    """Tune, in this process; the first of several ranks speaks, and writes the result."""
+    from lmloop.nn.trainer import Trainer
+    from lmloop.nn.tuned import open_policy, sizes, take, weights_a_rank
+    from lmloop.nn.tuning import Tuning
+
+    policy = open_policy(job.base, job.build_method(), job.settings, job.training.seed)
+    trained, whole = sizes(policy)
+    tuning = Tuning(policy, job.settings)
+    trainer = Trainer(tuning, job.training, _batches(job, policy), job.held(), job.out)
+    for line in said_before(job, trained) if trainer.ranks.first else ():
+        progress.say(line)
+    with Watching(job, progress) as watch:
+        trainer.run(watch)
+    best = trainer.checkpoints / "best"
+    if job.best and best.exists():
+        trainer.load(best)
+    weights = trainer.weights()
+    if trainer.ranks.first:
+        if trainer.ranks.world > 1 and job.training.computing.parallel == "fsdp":
+            # the trained one lies in shards
+            policy = open_policy(job.base, job.build_method(), job.settings, job.training.seed)
+            take(policy, weights)
+            tuning = Tuning(policy, job.settings)
+        _look(job, tuning, trainer.batches)
+        _write(job, policy)
+        _note(job, TRAINED, {"trained": trained, "whole": whole, "a_rank": weights_a_rank(policy)})
+    trainer.ranks.wait()
+    trainer.ranks.leave()
+
+
+def _batches(job: Job, policy: "Policy") -> Batches:
+    """Open the rows to train on: examples, or what the policy itself writes."""
+    from lmloop.nn.goals.settings import Grpo
+    from lmloop.nn.rollouts import Rollouts
+
+    if not isinstance(job.settings, Grpo):
+        return job.batches()
+    return Rollouts(policy, job.settings, job.asked(), job.ends, job.training.seed)
+
+
+def _look(job: Job, tuning: "Tuning", batches: Batches) -> None:
+    """Note what the routers do with held-out rows, and what is replied to some prompts before and after."""
+    from lmloop.nn.decode import Drawing
+    from lmloop.nn.foreign import Foreign
+    from lmloop.nn.tuned import replies, routing
+
+    if tuning.routed:
+        parts = [part for held in job.held().values() for part in held] or [batches.batch(0)]
+        found = routing(tuning, parts[:: max(1, len(parts) // ROUTED_PARTS)])
+        _note(job, ROUTING, {"tasks": list(job.data.tasks), **found})
+    if not job.samples or isinstance(tuning.decoder, Foreign):
+        return
+    tokenizer = Tokenizer.load(job.tokenizer)
+    prompts = [(task, ids) for task, _, ids in job.samples]
+    said = replies(tuning.policy, prompts, Drawing(job.sample_tokens, ends=job.ends))
+    rows = [
+        {"task": job.data.tasks[task], "prompt": text, **{when: tokenizer.decode(ids) for when, ids in row.items()}}
+        for (task, text, _), row in zip(job.samples, said, strict=True)
+    ]
+    _note(job, SAMPLES, rows)
+
+
+def _write(job: Job, policy: "Policy") -> None:
+    """Write the tuned model: an adapter and where its model is, or whole weights."""
+    from lmloop.nn.adapters.exporting import merged_state
+    from lmloop.nn.adapters.files import save
+    from lmloop.nn.foreign import Foreign
+    from lmloop.nn.huggingface import write_model
+    from lmloop.nn.opening import bearer, write_base
+    from lmloop.nn.rewarding import write_head
+
+    tokenizer = Tokenizer.load(job.tokenizer)
+    decoder, adapted = policy.decoder.cpu(), policy.adapted
+    if job.settings.use == "reward":
+        write_head(job.out, decoder)
+    if adapted is not None:
+        place = job.out / "adapter" if job.merged else job.out
+        save(adapted, place, str(job.base) if isinstance(decoder, Foreign) else job.base.name)
+        write_base(place, job.base)
+        if not job.merged:
+            return
+    state = bearer(decoder).state_dict() if adapted is None else merged_state(adapted)
+    plain = {name: value for name, value in state.items() if not name.startswith("score.")}
+    if isinstance(decoder, Foreign):
+        decoder.save(job.out, plain)
+        return
+    write_model(job.out, decoder.shape, plain, tokenizer.bos_id, tokenizer.eos_id)
+
+
+def _note(job: Job, name: str, said: Any) -> None:
+    with draft(job.out / name) as place:
+        place.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
