@@ -3,13 +3,16 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError, LmloopError
 from lmloop.nn.foreign import foreign_shape, open_foreign
 from lmloop.nn.huggingface import CONFIG, load_model, read_config
 from lmloop.nn.shape import Shape
+
+if TYPE_CHECKING:
+    from lmloop.nn.adapters.adapted import Adapted
 
 ADAPTER, BASE = "adapter_config.json", "base.json"
 """An adapter's folder has the first, and the second beside it, which names the folder of its model."""
@@ -52,11 +55,19 @@ def open_decoder(folder: Path) -> Any:
     """
     if not is_adapter(folder):
         return _open_whole(folder)
+    return open_adapted(folder, base_of(folder))[0]
+
+
+def open_adapted(folder: Path, base: Path) -> "tuple[Any, Adapted]":
+    """Open an adapter on the model in ``base``: the decoder, and what sits on it.
+
+    Raises:
+        DataError: one of them is not there, or they do not belong together.
+    """
     from lmloop.nn.adapters.files import load
 
-    decoder = open_plain(base_of(folder))
-    load(bearer(decoder), folder)
-    return decoder
+    decoder = open_plain(base)
+    return decoder, load(bearer(decoder), folder)
 
 
 def open_plain(folder: Path) -> Any:
@@ -68,11 +79,9 @@ def open_plain(folder: Path) -> Any:
     """
     if not is_adapter(folder):
         return _open_whole(folder)
-    from lmloop.nn.adapters.files import load
     from lmloop.nn.adapters.merging import merge
 
-    decoder = open_plain(base_of(folder))
-    adapted = load(bearer(decoder), folder)
+    decoder, adapted = open_adapted(folder, base_of(folder))
     try:
         merge(adapted)
     except LmloopError as bad:

@@ -23,12 +23,12 @@ from lmloop.core.part import build
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.task import AnyTask
 from lmloop.core.weights import MODEL, write_model
-from lmloop.kernels.tokenizing import CONFIG as TOKENIZER_CONFIG
-from lmloop.kernels.tokenizing import FILE, TEMPLATE, Tokenizer
+from lmloop.kernels.tokenizing import FILES, TEMPLATE, Tokenizer, copy_tokenizer
 from lmloop.kernels.tokenizing.chat import Template
 from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
 from lmloop.nn.huggingface import CONFIG
 from lmloop.nn.launching import launch
+from lmloop.nn.noted import TRAINED
 from lmloop.nn.opening import is_ours, plain_of, read_shape
 from lmloop.nn.schedule import Schedule
 from lmloop.nn.tables import ComputeTable, every
@@ -38,12 +38,11 @@ from lmloop.stages.finetune import planning
 from lmloop.stages.finetune.asking import reply_ends
 from lmloop.stages.finetune.encoding import Encoder
 from lmloop.stages.finetune.job import Data, Job
-from lmloop.stages.finetune.process import BASELINE, TRAINED, carry_out
+from lmloop.stages.finetune.process import BASELINE, carry_out
 from lmloop.stages.finetune.rendering import Reading, RenderTask, render_shard, template_digest, total
 from lmloop.stages.finetune.seeing import describe
 from lmloop.stages.finetune.settings import DataTable, EvaluateTable, MethodOrFull, OptimizerTable, ScheduleTable
 
-FOLDERS = (FILE, TOKENIZER_CONFIG, TEMPLATE)
 CONTEXT = 512
 GENERATION = "generation_config.json"
 
@@ -154,9 +153,7 @@ class Finetune(Step):
 
     def _tokenizer(self, folder: Path, out: Path) -> None:
         """Put the model's tokenizer and chat template into the result: what is rendered now is what is read later."""
-        for name in FOLDERS:
-            if (folder / name).is_file():
-                copyfile(folder / name, out / name)
+        copy_tokenizer(folder, out)
         if self.data.template is not None:
             copyfile(self.data.template.path, out / TEMPLATE)
 
@@ -303,7 +300,7 @@ class Finetune(Step):
         out.mkdir(exist_ok=True)
         spec = method.spec()
         self._train(replace(job, method=spec, training=training, out=out, merged=False, label="baseline"), context)
-        for name in (*FOLDERS, MODEL):
+        for name in (*FILES, MODEL):
             if (job.out / name).is_file():
                 copyfile(job.out / name, out / name)
         shutil.rmtree(out / WORK, ignore_errors=True)
