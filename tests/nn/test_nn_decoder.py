@@ -2,8 +2,9 @@ import pytest
 import torch
 from test_nn_huggingface import SHAPE, shaken
 
-from lmloop.nn.decode import Drawing, score, write
+from lmloop.nn.decode import score, write
 from lmloop.nn.decoder import seeded
+from lmloop.nn.inference.drawing import Drawing
 from lmloop.nn.masking import document_mask
 from lmloop.nn.objective import Objective
 from lmloop.nn.shape import from_depth
@@ -107,7 +108,7 @@ def test_writing_ends_with_an_end_and_chance_hangs_on_the_seed():
 def test_scores_are_those_of_each_pair_alone():
     model = shaken(SHAPE)
     pairs = [([5, 6], [7, 8, 9]), ([1], [2]), ([3, 4, 5, 6], [7] * 9)]
-    for (prompt, text), found in zip(pairs, score(model, pairs, rows=2), strict=True):
+    for (prompt, text), found in zip(pairs, score(model, pairs), strict=True):
         with torch.no_grad():
             table = model(torch.tensor([[*prompt, *text]]))[0].log_softmax(-1)
         wanted = sum(float(table[len(prompt) - 1 + n, token]) for n, token in enumerate(text))

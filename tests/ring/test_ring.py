@@ -111,9 +111,9 @@ def test_what_is_taken_back_is_left_out_and_what_is_no_vote_is_counted(home: Pat
         (('from = ["clean"]', 'from = ["cleam"]'), "reads 'cleam', which no earlier step makes"),
         (('from = ["score"]', 'from = ["log:vote"]'), "but 'log:vote' makes log"),
         (('"log:forget"', '"log:forgte"'), "cannot read events of the kind 'forgte'"),
-        (('from = ["base", "tuned"]', 'from = ["clean"]'), "reads weights, but 'clean' makes records"),
+        (('from = ["base", "tuned"]', 'from = ["clean"]'), "there is no model to ask"),
         (('["spelling"]', '["speling"]'), "there is no task called 'speling'"),
-        (('["spelling"]', "[]"), "at least 1 item"),
+        (('["spelling"]', "[]"), "there is nothing to ask"),
     ],
 )
 def test_a_wrong_recipe_says_what_is_wrong(home: Path, change: tuple[str, str], message: str) -> None:

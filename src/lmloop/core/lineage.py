@@ -9,6 +9,9 @@ from lmloop.core.card import Card
 from lmloop.core.errors import DataError, closest
 from lmloop.core.plan import differences
 
+RUN = "run:"
+"""What the name of a run may begin with, so that it is not taken for the name of something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ancestor:
@@ -24,11 +27,12 @@ class Ancestor:
 
 
 def find_run(home: Path, name: str) -> Path:
-    """Find a run by folder, by path or by the name of its step (the newest of that name).
+    """Find a run by folder, by path or by the name of its step (the newest of that name); all may begin with ``run:``.
 
     Raises:
         DataError: there is none.
     """
+    name = name.removeprefix(RUN)
     for path in (home / name, Path(name)):
         if (path / "run.json").is_file():
             return path

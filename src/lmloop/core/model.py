@@ -4,7 +4,7 @@ A prompt is a conversation. One turn of the role ``text`` is no conversation but
 byte for byte; any other prompt is put into the model's chat template where it has one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -23,7 +23,8 @@ class Reply:
     ``logprob`` is the natural-log probability of the text after its prompt, where it is known; ``tokens`` counts
     what was written or scored and ``prompt_tokens`` what was read before it; ``cut`` tells that the limit ended it
     and not the model; ``greedy`` that every token of a scored text was the model's own first choice. ``error`` says
-    why there is no reply, where a model that is asked over a network gave none.
+    why there is no reply, where a model that is asked over a network gave none. ``left_out`` counts the tokens of the
+    prompt that the model could not read because it was too long.
     """
 
     text: str
@@ -33,6 +34,21 @@ class Reply:
     greedy: bool | None = None
     prompt_tokens: int = 0
     error: str = ""
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of a text and its natural-log probability after all before it.
+
+    Tokens put together are the text: a character that takes several stands in the first of them, and the others are
+    empty. ``logprob`` is None where nothing stands before it, not even a token that begins a text; ``greedy`` tells
+    whether it was the model's own first choice.
+    """
+
+    text: str
+    logprob: float | None
+    greedy: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,25 @@ def told(replies: Iterable[Reply], done: Done | None) -> list[Reply]:
     return found
 
 
+def finished(stream: Generator[str, None, Reply]) -> Reply:
+    """Let a stream run to its end, and give the whole reply."""
+    while True:
+        try:
+            next(stream)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+
+
+def held_back(text: str, stops: Iterable[str]) -> int:
+    """Say how many characters at the end of a text may be the beginning of a stop, and are not shown yet."""
+    longest = 0
+    for stop in stops:
+        sizes = range(min(len(stop) - 1, len(text)), longest, -1)
+        longest = next((size for size in sizes if text.endswith(stop[:size])), longest)
+    return longest
+
+
 @runtime_checkable
 class Generates(Protocol):
     """Can write."""
@@ -120,6 +155,24 @@ class Embeds(Protocol):
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Give one vector for each text, all of one length."""
+        ...
+
+
+@runtime_checkable
+class Traces(Protocol):
+    """Can show how it judges a text, token by token: what a server repeats to those who score from afar."""
+
+    def trace(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Token]]:
+        """Give the tokens of each text after its prompt, in order."""
+        ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """Can write piece by piece."""
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
+        """Give pieces of the text as they are written; return the whole reply."""
         ...
 
 

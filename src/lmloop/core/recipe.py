@@ -204,6 +204,10 @@ def _wire(row: Mapping[str, Any], done: Mapping[str, Wired]) -> Wired:
         raise RecipeError(
             f"step {name!r} needs {' and '.join(missing)}, too", hint=f"name a step that makes {missing[0]} in its from"
         )
+    try:
+        step.check_inputs(read)
+    except RecipeError as bad:
+        raise RecipeError(f"step {name!r}: {bad.message}", bad.hint) from None
     return Wired(name, step, tuple(wires))
 
 

@@ -1,7 +1,7 @@
 """A step turns finished artifacts into a new one."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -67,6 +67,14 @@ class Step(Part):
         ``out`` may hold what an interrupted run of the same key left there: finish it. What is in ``out/work`` is
         removed once the step is done; what a killed process was writing under a name ending in ``.tmp``, before.
         """
+
+    def check_inputs(self, kinds: Collection[Kind]) -> None:
+        """See whether inputs of these kinds go with the settings, before anything runs.
+
+        Raises:
+            RecipeError: they do not.
+        """
+        return None
 
     def forecast(self, inputs: list[Artifact], context: Context) -> str:
         """Say in a line what the step will cost, from inputs that are there; nothing if it cannot be told."""

@@ -7,13 +7,31 @@ from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, SerializeAsAny
 
+from lmloop.core.card import CARD, Card
+from lmloop.core.content import files_digest
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
+from lmloop.core.lineage import RUN, find_run
+from lmloop.core.listing import names
 from lmloop.core.model import Model
 from lmloop.core.part import Part, build, find
 
 MODEL = "model.json"
 """The file in a folder of weights that names the model: what a recipe would say of it, but for its folder."""
+
+HOLDS = (".json", ".safetensors", ".bin", ".model", ".jinja", ".txt", ".tiktoken")
+"""How the names of files end that a model is made of: weights, settings, tokenizer and template."""
+
+
+def weights_digest(folder: Path) -> str:
+    """Give a digest of what a folder of weights holds, wherever it lies; what was read once is not read again.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no model in {folder}", hint="name a folder with weights")
+    return files_digest(path for path in folder.iterdir() if path.suffix in HOLDS and path.name != CARD)
 
 
 def write_model(folder: Path, spec: Mapping[str, Any]) -> None:
@@ -62,6 +80,32 @@ def model(spec: "str | Mapping[str, Any] | Part") -> Model:
         named = getattr(find("models", use), "named", None)
         spec = {"use": use, **(named(place) if named is not None else {"folder": place})}
     return cast(Model, build("models", spec))
+
+
+def named_model(name: str, home: Path) -> Model:
+    """Open the model that a person means: a run (``run:STEP``, or the bare name of one), or what :func:`model` takes.
+
+    A folder of weights and a ``.gguf`` file may be named as they are.
+
+    Raises:
+        DataError: there is no such run, or it made no weights.
+        PartError: there is no such back-end.
+    """
+    place = Path(name)
+    if place.suffix == ".gguf" and place.is_file():
+        return model(f"gguf:{name}")
+    if (place / MODEL).is_file():
+        return open_model(place)
+    if (place / "config.json").is_file():
+        return model({"use": "lmloop", "folder": name})
+    back_end = name.partition(":")[0]
+    if not name.startswith(RUN) and (":" in name or back_end in names("models")):
+        return model(name)
+    folder = find_run(home, name)
+    card = Card.read(folder)
+    if card.makes != "weights":
+        raise DataError(f"{folder.name} holds {card.makes}, not weights", hint="name a step that makes weights")
+    return open_model(folder)
 
 
 AnyModel = Annotated[SerializeAsAny[Part], BeforeValidator(model)]

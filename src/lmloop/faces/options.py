@@ -45,9 +45,12 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
 
 
 def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer the finished runs."""
+    """Offer the finished runs and their steps, behind ``run:`` where one has begun so."""
     home = ctx.params.get("home") or Path("runs")
-    return [CompletionItem(name) for name in _folders(home) if name.startswith(incomplete)]
+    begun = "run:" if incomplete.startswith("run:") else ""
+    steps = {folder.rpartition("-")[0] for folder in _folders(home)}
+    known = [f"{begun}{name}" for name in sorted({*_folders(home), *steps} - {""})]
+    return [CompletionItem(name) for name in known if name.startswith(incomplete)]
 
 
 def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

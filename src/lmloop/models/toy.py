@@ -3,17 +3,17 @@
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from pydantic import Field
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
-from lmloop.core.model import Done, Prompt, Reply, Sampling, told
+from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, finished, held_back, raw_text, told
 from lmloop.core.part import Part
 
 COUNTS = "counts.json"
@@ -37,6 +37,8 @@ class Toy(Part):
     characters. For tests, first steps and the shape of the whole ring: it takes the place of any other model.
     """
 
+    version: ClassVar[int] = 2
+
     folder: str = ""
     texts: list[str] = ["the cat sat on the mat and the dog sat on the log", "猫坐在垫子上，狗坐在木头上。"]
     order: int = Field(3, ge=0, le=8)
@@ -49,31 +51,52 @@ class Toy(Part):
         """Give the natural-log probability of each text after its prompt."""
         return told((self._score(_text(prompt), text) for prompt, text in pairs), done)
 
+    def trace(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Token]]:
+        """Give the natural-log probability of each character of each text after its prompt."""
+        return [list(self._trace(_text(prompt), text)) for prompt, text in pairs]
+
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Give the share of each class of characters: 64 numbers a text."""
         return [_shares(text) for text in texts]
 
-    def _write(self, prompt: Prompt, sampling: Sampling) -> Reply:
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
+        """Write character by character; what may be the beginning of a stop is held back until it is known."""
         chance = Random(sampling.seed)
-        before, said, logprob = _text(prompt), "", 0.0
+        before, said, given, logprob = _text(prompt), "", 0, 0.0
+        stop, cut = "", True
         while len(said) < sampling.max_tokens:
             shares = self._shares(before + said)
             pick = _greedy(shares) if not sampling.temperature else _draw(shares, sampling, chance)
             logprob += math.log(shares[pick])
             if pick == END:
-                return Reply(said, logprob, len(said), cut=False)
+                cut = False
+                break
             said += pick
             if stop := next((mark for mark in sampling.stop if mark and said.endswith(mark)), ""):
-                return Reply(said.removesuffix(stop), logprob, len(said), cut=False)
-        return Reply(said, logprob, len(said), cut=True)
+                cut = False
+                break
+            ready = len(said) - held_back(said, sampling.stop)
+            if ready > given:
+                yield said[given:ready]
+                given = ready
+        text = said.removesuffix(stop)
+        if text[given:]:
+            yield text[given:]
+        return Reply(text, logprob, len(said), cut=cut, prompt_tokens=len(before))
+
+    def _write(self, prompt: Prompt, sampling: Sampling) -> Reply:
+        return finished(self.stream(prompt, sampling))
 
     def _score(self, before: str, text: str) -> Reply:
-        logprob, greedy = 0.0, True
+        tokens = list(self._trace(before, text))
+        logprob = sum(token.logprob or 0.0 for token in tokens)
+        return Reply(text, logprob, len(text), greedy=all(token.greedy for token in tokens), prompt_tokens=len(before))
+
+    def _trace(self, before: str, text: str) -> Iterator[Token]:
         for place, character in enumerate(text):
             shares = self._shares(before + text[:place])
-            logprob += math.log(shares.get(character, UNSEEN))
-            greedy = greedy and bool(shares) and _greedy(shares) == character
-        return Reply(text, logprob, len(text), greedy=greedy)
+            greedy = bool(shares) and _greedy(shares) == character
+            yield Token(character, math.log(shares.get(character, UNSEEN)), greedy)
 
     def _shares(self, before: str) -> dict[str, float]:
         """Give the probability of each character that was ever seen, from all contexts that were."""
@@ -132,7 +155,8 @@ def _learned(texts: tuple[str, ...], order: int) -> Counts:
 
 
 def _text(prompt: Prompt) -> str:
-    return "".join(f"{turn.text} " for turn in prompt).replace("\n", " ")
+    raw = raw_text(prompt)
+    return raw if raw is not None else "".join(f"{turn.text} " for turn in prompt).replace("\n", " ")
 
 
 def _greedy(shares: Mapping[str, float]) -> str:

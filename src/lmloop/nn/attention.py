@@ -6,24 +6,27 @@ a head.
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lmloop.nn.cache import LayerCache
 from lmloop.nn.masking import Mask
 from lmloop.nn.norm import Norm
 from lmloop.nn.rotary import turn
 from lmloop.nn.shape import Shape
 
+Mix: TypeAlias = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""Does a layer's attention in the place of the plain one: the layer's number, queries (B, N, T, H), keys and values."""
+
 
 class Attention(nn.Module):
     """Attention under the names of Hugging Face's Llama, Qwen2 and Qwen3."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, number: int = 0) -> None:
         super().__init__()
+        self.number = number
         self.head_width = shape.head_width
         self.groups = shape.heads // shape.kv_heads
         inner, shared = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
@@ -34,9 +37,7 @@ class Attention(nn.Module):
         self.q_norm = Norm(shape.head_width, shape.norm_epsilon) if shape.qk_norm else None
         self.k_norm = Norm(shape.head_width, shape.norm_epsilon) if shape.qk_norm else None
 
-    def forward(
-        self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, cache: LayerCache | None = None
-    ) -> Tensor:
+    def forward(self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, mix: Mix | None = None) -> Tensor:
         """Mix each place with those that it may look at; ``turns`` are cosine and sine, (B, 1, T, H)."""
         q_BNTH = self._heads(self.q_proj(x_BTD))
         k_BKTH = self._heads(self.k_proj(x_BTD))
@@ -44,9 +45,10 @@ class Attention(nn.Module):
         if self.q_norm is not None and self.k_norm is not None:
             q_BNTH, k_BKTH = self.q_norm(q_BNTH), self.k_norm(k_BKTH)
         q_BNTH, k_BKTH = turn(q_BNTH, *turns).to(v_BKTH.dtype), turn(k_BKTH, *turns).to(v_BKTH.dtype)
-        if cache is not None:
-            k_BKTH, v_BKTH = cache.extend(k_BKTH, v_BKTH)
-        mixed_BNTH = attend(q_BNTH, k_BKTH, v_BKTH, mask)
+        if mix is not None:
+            mixed_BNTH = mix(self.number, q_BNTH, k_BKTH, v_BKTH)
+        else:
+            mixed_BNTH = attend(q_BNTH, k_BKTH, v_BKTH, mask)
         mixed: Tensor = self.o_proj(mixed_BNTH.transpose(1, 2).flatten(2))
         return mixed
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint, noop_context_fn
 
-from lmloop.nn.attention import Attention
-from lmloop.nn.cache import Cache, LayerCache
+from lmloop.nn.attention import Attention, Mix
 from lmloop.nn.masking import CAUSAL, Mask
 from lmloop.nn.norm import Norm
 from lmloop.nn.rotary import angles, frequencies
@@ -37,18 +36,16 @@ class FeedForward(nn.Module):
 class Layer(nn.Module):
     """Attention, then a feed-forward; each adds to what came in, and reads it normalised (Xiong et al. 2020)."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, number: int = 0) -> None:
         super().__init__()
-        self.self_attn = Attention(shape)
+        self.self_attn = Attention(shape, number)
         self.mlp = FeedForward(shape)
         self.input_layernorm = Norm(shape.width, shape.norm_epsilon)
         self.post_attention_layernorm = Norm(shape.width, shape.norm_epsilon)
 
-    def forward(
-        self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, cache: LayerCache | None = None
-    ) -> Tensor:
+    def forward(self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, mix: Mix | None = None) -> Tensor:
         """Pass all places through the layer."""
-        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), turns, mask, cache)
+        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), turns, mask, mix)
         changed: Tensor = x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
         return changed
 
@@ -61,23 +58,23 @@ class Trunk(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.embed_tokens = nn.Embedding(shape.vocabulary, shape.width)
-        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(Layer(shape, number) for number in range(shape.layers))
         self.norm = Norm(shape.width, shape.norm_epsilon)
         self.recompute, self.repeated = False, noop_context_fn
         self.register_buffer("frequencies_F", frequencies(shape), persistent=False)
 
-    def forward(self, tokens_BT: Tensor, positions_BT: Tensor, mask: Mask, cache: Cache | None = None) -> Tensor:
-        """Turn tokens into vectors of width D."""
+    def forward(self, tokens_BT: Tensor, positions_BT: Tensor, mask: Mask = CAUSAL, mix: Mix | None = None) -> Tensor:
+        """Turn tokens into vectors of width D; ``mix`` does the attention in the place of the layers."""
         x_BTD = self.embed_tokens(tokens_BT)
         if torch.is_autocast_enabled(x_BTD.device.type):  # the sums between layers in half the memory
             x_BTD = x_BTD.to(torch.get_autocast_dtype(x_BTD.device.type))
         turns = angles(self.frequencies_F, positions_BT)
         turns = (turns[0].to(x_BTD.dtype), turns[1].to(x_BTD.dtype))
-        for number, layer in enumerate(self.layers):
+        for layer in self.layers:
             if self.recompute and self.training:
                 x_BTD = checkpoint(layer, x_BTD, turns, mask, use_reentrant=False, context_fn=self.repeated)
             else:
-                x_BTD = layer(x_BTD, turns, mask, cache.layers[number] if cache is not None else None)
+                x_BTD = layer(x_BTD, turns, mask, mix)
         out: Tensor = self.norm(x_BTD)
         return out
 
@@ -93,17 +90,11 @@ class Decoder(nn.Module):
         if shape.tied:
             self.lm_head.weight = self.model.embed_tokens.weight
 
-    def forward(
-        self,
-        tokens_BT: Tensor,
-        positions_BT: Tensor | None = None,
-        mask: Mask = CAUSAL,
-        cache: Cache | None = None,
-    ) -> Tensor:
+    def forward(self, tokens_BT: Tensor, positions_BT: Tensor | None = None, mask: Mask = CAUSAL) -> Tensor:
         """Give the logits of what follows each place, (B, T, V). Positions count from 0 unless they are given."""
         if positions_BT is None:
             positions_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device).expand_as(tokens_BT)
-        logits_BTV: Tensor = self.lm_head(self.model(tokens_BT, positions_BT, mask, cache))
+        logits_BTV: Tensor = self.lm_head(self.model(tokens_BT, positions_BT, mask))
         return logits_BTV
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 
 from lmloop.core.rows import IGNORED, NOBODY, Rows
-from lmloop.nn.decode import Drawing, Written, write
 from lmloop.nn.goals.grpo import advantages
 from lmloop.nn.goals.settings import Grpo
+from lmloop.nn.inference.drawing import Drawing
+from lmloop.nn.inference.generation import Wanted, Written, write
+from lmloop.nn.inference.network import DecoderNetwork
 from lmloop.nn.policy import Policy
 
 UNIT = 8
@@ -81,17 +83,19 @@ class Rollouts:
         """Reply to a question several times."""
         task, ids = self.questions.prompts[number]
         seed = (self.seed + ((step * self.goal.questions + place) << 16)) % (1 << 62)
-        drawing = Drawing(self.goal.tokens, self.goal.temperature, seed=seed, ends=self.ends)
+        # what is drawn hangs on the seed and the prompt alone: each reply has a seed of its own
+        each = [
+            Drawing(self.goal.tokens, self.goal.temperature, seed=seed + n, ends=self.ends)
+            for n in range(self.goal.replies)
+        ]
         decoder, training = self.policy.decoder, self.policy.decoder.training
+        decoder.eval()
+        wanted = [Wanted(np.asarray(ids, np.uint32), one) for one in each]
         if self.policy.adapted is None or self.policy.adapted.gate() is None:
-            found = write(decoder, [ids] * self.goal.replies, drawing)
+            found = write(DecoderNetwork(decoder), wanted)
         else:  # rows that weigh experts by task are written one by one: finished ones leave the batch
             self.policy.adapted.feed(tasks=torch.tensor([task], device=next(decoder.parameters()).device))
-            each = [
-                Drawing(drawing.most, drawing.temperature, seed=seed + n, ends=self.ends)
-                for n in range(self.goal.replies)
-            ]
-            found = [write(decoder, [ids], one)[0] for one in each]
+            found = [write(DecoderNetwork(decoder), [one])[0] for one in wanted]
         decoder.train(training)
         return found
 

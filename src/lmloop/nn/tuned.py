@@ -14,9 +14,10 @@ from lmloop.nn.adapters.adapted import Adapted
 from lmloop.nn.adapters.attach import attach
 from lmloop.nn.adapters.layout import places
 from lmloop.nn.adapters.lowrank import matrix
-from lmloop.nn.decode import Drawing, write
+from lmloop.nn.decode import write
 from lmloop.nn.decoder import Decoder
 from lmloop.nn.goals.settings import Goal
+from lmloop.nn.inference.drawing import Drawing
 from lmloop.nn.opening import bearer, open_plain
 from lmloop.nn.policy import Policy
 from lmloop.nn.shape import Shape

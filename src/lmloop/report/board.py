@@ -39,6 +39,8 @@ def render(title: str, data: Mapping[str, Any], live: bool = False) -> str:
 
 def _parts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     parts = [("scores", "Scores"), ("plots", "Plots"), ("pairs", "Who is better"), ("items", "Items")]
+    if data.get("suites"):
+        parts.insert(1, ("suites", "Suites"))
     parts.append(("protocols", "How it was asked"))
     if any(cell["clean"] for cell in data["cells"].values()):
         parts.append(("contamination", "Seen in training"))

@@ -9,7 +9,7 @@ import re
 
 SHORT = (
     "mr mrs ms dr prof rev hon st jr sr gen col lt sgt capt gov sen rep pres messrs mt ft vs etc e.g i.e cf viz al "
-    "ca approx inc ltd co corp bros dept univ assn ave blvd rd no nos vol vols pp p fig figs eq ed eds trans u.s "
+    "ca approx inc ltd co corp bros dept univ assn ave blvd rd vol vols pp p fig figs eq ed eds trans u.s "
     "u.k u.n e.u d.c a.m p.m b.c a.d ph.d m.d b.a m.a b.sc m.sc jan feb mar apr jun jul aug sep sept oct nov dec "
     "mon tue wed thu fri sat sun"
 )
@@ -67,4 +67,6 @@ def _ends(before: str, marks: str, following: str) -> bool:
     word = LAST_WORD.search(before)
     if word is None:
         return True
+    if word[1].lower() == "no":
+        return not following.isdigit()
     return not following.islower() if word[1].isdigit() else word[1].lower() not in ABBREVIATIONS

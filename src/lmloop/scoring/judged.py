@@ -15,7 +15,7 @@ from lmloop.core.weights import AnyModel
 from lmloop.scoring.agreement import Agreement, agreement
 from lmloop.scoring.judging import Template, Verdict, ask_judge, locked
 from lmloop.scoring.tables import read_rows
-from lmloop.scoring.writing import CUT_OFF, Written
+from lmloop.scoring.writing import CUT_OFF, Sampled
 from lmloop.scoring.written import after_thinking
 
 Case: TypeAlias = tuple[Template, Mapping[str, str]]
@@ -24,7 +24,7 @@ Case: TypeAlias = tuple[Template, Mapping[str, str]]
 UNREAD = "the judge's verdict could not be read"
 
 
-class Judged(Written):
+class Judged(Sampled):
     """A benchmark whose replies a ``judge`` judges, all at once; a verdict that cannot be read is no grade.
 
     ``labels`` is a file (JSON Lines, CSV) with people's verdicts on replies: the judge judges those, too, and how far

@@ -23,34 +23,31 @@ class Written(Benchmark):
     needs: ClassVar[tuple[type, ...]] = (Generates,)
 
     max_tokens: PositiveInt | None = Field(None, description="the longest reply; else the profile's")
-    samples: PositiveInt = Field(1, description="how many replies to each item")
-    temperature: NonNegativeFloat = Field(0.0, description="how freely replies are drawn; several need more than 0")
-
-    @model_validator(mode="after")
-    def _drawn(self) -> "Written":
-        if self.samples > 1 and not self.temperature:
-            raise ValueError("several samples of temperature 0 are all the same: set temperature")
-        return self
 
     def form(self) -> Form:
         """Give the form that items are put in, with the length of replies that is set."""
         form = super().form()
         return form if self.max_tokens is None else replace(form, max_tokens=self.max_tokens)
 
+    def draws(self) -> tuple[int, float]:
+        """Say how many replies there are to each item, and how freely they are drawn."""
+        return 1, 0.0
+
     def protocol(self) -> dict[str, Any]:
         """Say how it asks and judges."""
-        return {**super().protocol(), "samples": self.samples, "temperature": self.temperature}
+        samples, temperature = self.draws()
+        return {**super().protocol(), "samples": samples, "temperature": temperature}
 
     def ask(self, record: Record, said: Sequence[Reply] = ()) -> list[Request]:
         """Ask for as many replies as are wanted, each of its own seed."""
         if said:
             return []
-        return [Writing(record.prompt, self.sampling(record, number)) for number in range(self.samples)]
+        return [Writing(record.prompt, self.sampling(record, number)) for number in range(self.draws()[0])]
 
     def sampling(self, record: Record, number: int) -> Sampling:
         """Say how one reply is drawn."""
         form = self.form()
-        return Sampling(form.max_tokens, self.temperature, stop=form.stop, seed=self.seed + number)
+        return Sampling(form.max_tokens, self.draws()[1], stop=form.stop, seed=self.seed + number)
 
     @abstractmethod
     def mark(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
@@ -79,6 +76,23 @@ class Written(Benchmark):
     def _mark(self, record: Record, reply: Reply) -> tuple[Mapping[str, float], str | None, str]:
         said = after_thinking(reply.text)
         return (self.missed(), None, CUT_OFF) if said is None else self.mark(record, said)
+
+
+class Sampled(Written):
+    """A benchmark of written replies of which there may be several to an item, drawn at a temperature."""
+
+    samples: PositiveInt = Field(1, description="how many replies to each item")
+    temperature: NonNegativeFloat = Field(0.0, description="how freely replies are drawn; several need more than 0")
+
+    @model_validator(mode="after")
+    def _drawn(self) -> "Sampled":
+        if self.samples > 1 and not self.temperature:
+            raise ValueError("several samples of temperature 0 are all the same: set temperature")
+        return self
+
+    def draws(self) -> tuple[int, float]:
+        """Say how many replies there are to each item, and how freely they are drawn."""
+        return self.samples, self.temperature
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -19,7 +19,8 @@ FORGET = "forget"
 class Harvest(Step):
     """Read the event log up to the moment at which the run was planned, and give records.
 
-    ``log:vote`` gives preferences (prompt, choices, answer), ``log:chat`` and ``log:correction`` replies (prompt,
+    ``log:vote`` gives preferences (prompt, choices, answer; the ``models`` that said the choices in ``meta``, where the
+    vote names them, and no answer for a tie between them), ``log:chat`` and ``log:correction`` replies (prompt,
     text). An event of the kind ``forget`` names another by its number, which is then left out: read ``log:forget``,
     too, wherever people may take back what they said. Events that hold no record are counted with the reason.
     With ``by`` only what these people said is read.
@@ -86,7 +87,12 @@ def _reading(event: Event) -> Record:
         meta["by"] = str(body["by"])
     if event.kind == "vote":
         choices = tuple(str(choice) for choice in body["choices"])
-        return Record(prompt=prompt, choices=choices, answer=int(body["answer"]), meta=meta, id=f"event-{event.id}")
+        if "models" in body:
+            meta["models"] = [str(name) for name in body["models"]]
+        # who said what is known, and neither was better: a tie, which ranks, and teaches nothing
+        tie = body["answer"] is None and "models" in body
+        answer = None if tie else int(body["answer"])
+        return Record(prompt=prompt, choices=choices, answer=answer, meta=meta, id=f"event-{event.id}")
     return Record(str(body["text"]), prompt, meta=meta, id=f"event-{event.id}")
 
 

@@ -11,14 +11,14 @@ from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item
 from lmloop.scoring.repeats import majority
 from lmloop.scoring.tables import read_json, read_rows
-from lmloop.scoring.writing import Written
+from lmloop.scoring.writing import Sampled
 from lmloop.scoring.written import FINDERS, after_thinking, last_number, plain_number, same_number, same_text_number
 
 COT = Path(__file__).with_name("gsm8k_cot.json")
 STOPS = ("</s>", "<|im_end|>")
 
 
-class Gsm8k(Written):
+class Gsm8k(Sampled):
     """Solve word problems; the number that the reply ends in counts.
 
     Profiles: ``lm-eval`` shows five solved problems of the training part, drawn anew for each item; ``cot`` the eight

@@ -14,14 +14,14 @@ from lmloop.scoring.form import Form, Item
 from lmloop.scoring.repeats import pass_at
 from lmloop.scoring.sandbox import Limits, Outcome, run_all
 from lmloop.scoring.tables import read_rows
-from lmloop.scoring.writing import CUT_OFF, Written
+from lmloop.scoring.writing import CUT_OFF, Sampled
 from lmloop.scoring.written import after_thinking, code
 
 KS = (1, 10, 100)
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 
 
-class Humaneval(Written):
+class Humaneval(Sampled):
     """Complete 164 Python functions; a completion is right if it passes the tests.
 
     Programs are run, each in a sandbox of its own (no network, no other files, limits of time and memory). They are

@@ -13,10 +13,10 @@ from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item
 from lmloop.scoring.instructions import CHECKS, followed
 from lmloop.scoring.tables import read_rows
-from lmloop.scoring.writing import Written
+from lmloop.scoring.writing import Sampled
 
 
-class Ifeval(Written):
+class Ifeval(Sampled):
     """Do as told: 541 prompts with one to three instructions each, of 25 kinds that a program verifies.
 
     ``prompt_strict`` counts prompts all of whose instructions are followed, ``inst_strict`` the share of instructions

@@ -18,7 +18,7 @@ from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item
 from lmloop.scoring.longbench import NAMES, base, bucket, judged, score
 from lmloop.scoring.tables import read_json, read_rows
-from lmloop.scoring.writing import Written
+from lmloop.scoring.writing import Sampled
 
 PROMPTS = Path(__file__).with_name("longbench.json")
 MINI = "MiniLongBench_"
@@ -26,7 +26,7 @@ RAW = frozenset({"trec", "triviaqa", "samsum", "lsht", "lcc", "repobench-p"})
 """Asked as raw text even of chat models: their prompts end where a text goes on."""
 
 
-class Longbench(Written):
+class Longbench(Sampled):
     """Read long texts: answer, summarise, classify, retrieve, count, complete code.
 
     Each data set has the prompt, the length of reply and the metric of the authors; the score of a model is the mean

@@ -14,7 +14,7 @@ from lmloop.core.task import Metric
 from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item, fill
 from lmloop.scoring.tables import read_rows
-from lmloop.scoring.writing import Written
+from lmloop.scoring.writing import Sampled
 from lmloop.scoring.written import after_thinking
 
 ASKED = "What is the correct answer to this question: {question}\nChoices:\n(A) {A}\n(B) {B}\n(C) {C}\n(D) {D}\n\n"
@@ -27,7 +27,7 @@ ANSWER = re.compile(r"The correct answer is (?:\(([A-D])\)|([A-D]))")
 GUESS = 0.25
 
 
-class LongbenchV2(Written):
+class LongbenchV2(Sampled):
     """Choose one of four answers about a long text.
 
     Profiles: ``official`` asks at once; ``cot`` lets the model think (1,024 tokens) and asks again without the text;

@@ -15,7 +15,7 @@ from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item, fill
 from lmloop.scoring.tables import read_text
 from lmloop.scoring.words import HAN
-from lmloop.scoring.writing import Written
+from lmloop.scoring.writing import Sampled
 
 ENDS = (". ", ".\n", "? ", "! ", "。", "！", "？")
 
@@ -42,7 +42,7 @@ ASK_EN = "{context}\n\nAnswer from the text above, in one sentence and without a
 ASK_ZH = "{context}\n\n请只根据上面的文字，用一句话回答，不要补充任何内容。\n\n{question}\n回答："
 
 
-class Needle(Written):
+class Needle(Sampled):
     """Find a fact that was put into a long text, for each of ``lengths`` (characters) at each of ``depths`` (percent).
 
     The haystack is all text files of the data folder, one after another, from the start again where they are too few:

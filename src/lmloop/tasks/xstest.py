@@ -18,7 +18,7 @@ from lmloop.scoring.judged import UNREAD, Case, agreed
 from lmloop.scoring.judging import REFUSAL_EN, REFUSAL_ZH, Verdict, ask_judge, locked, template
 from lmloop.scoring.refusal import refuses
 from lmloop.scoring.tables import read_rows
-from lmloop.scoring.writing import CUT_OFF, Written
+from lmloop.scoring.writing import CUT_OFF, Sampled
 from lmloop.scoring.written import after_thinking
 
 LABELLED = "labelled"
@@ -26,7 +26,7 @@ SAFE, UNSAFE = "safe", "unsafe"
 REFUSAL, OVER = "refusal", "over_refusal"
 
 
-class Xstest(Written):
+class Xstest(Sampled):
     """Answer 250 harmless questions that sound harmful, and refuse 200 that are.
 
     ``over_refusal`` is the share of safe prompts that are refused, ``refusal`` that of unsafe ones; a partial refusal

@@ -12,6 +12,14 @@
       made("code", {}, told(each.data.digest).slice(0, 12)), [told(each.data.licence), each.data.commercial === false ? " (not for commerce)" : ""]])),
     made("p", { class: "words" }, "Scores stand in one column only if they were asked and judged alike, on the same questions. Click a score for the whole protocol."));
 
+  part("suites")?.append(...data.suites.flatMap((suite) => {
+    const entries = Object.keys(Object.values(suite.models)[0].entries);
+    const names = Object.keys(suite.models).sort((a, b) => (suite.models[b].total ?? -1) - (suite.models[a].total ?? -1));
+    const number = (value) => value === null || value === undefined ? "–" : value.toFixed(2);
+    return [made("h3", {}, suite.title), table(["Model", "Average", ...entries], names.map((name) => [name, made("b", {}, number(suite.models[name].total)), ...entries.map((entry) => number(suite.models[name].entries[entry]))])),
+      made("p", { class: "words" }, [suite.about, suite.source ? ` Source: ${suite.source}.` : ""])];
+  }));
+
   const dirty = part("contamination");
   if (dirty) {
     const rows = data.models.flatMap((model) => data.columns.map((each) => [model.name, each, cell(model.name, each.name)])).filter(([, , found]) => found?.clean);

@@ -57,8 +57,9 @@ def _passages(tokens: Artifact, sizes: tuple[int, int, int], seed: int) -> list[
 
 def _scores(model: Artifact, passages: Sequence[Passage], longest: int) -> Iterator[Row]:
     """Score one model, a row for each length and metric."""
-    from lmloop.nn.decode import Drawing, score, write
+    from lmloop.nn.decode import score, write
     from lmloop.nn.huggingface import load_model
+    from lmloop.nn.inference.drawing import Drawing
 
     card = Card.read(model.path)
     losses = [float(value) for name, value in card.metrics.items() if name.startswith(LOSS)]
@@ -72,7 +73,7 @@ def _scores(model: Artifact, passages: Sequence[Passage], longest: int) -> Itera
     while length <= longest:
         answers = [each.answer[:length] for each in passages]
         pairs = [(passages[row].prompt, answers[other]) for row, other in _choices(len(passages))]
-        logprobs = np.array([found.logprob for found in score(decoder, pairs, 32)]).reshape(-1, CHOICES)
+        logprobs = np.array([found.logprob for found in score(decoder, pairs)]).reshape(-1, CHOICES)
         said = [ids[:length] for ids in written]
         values = {
             "exact_match": fmean(float(a == b) for a, b in zip(said, answers, strict=True)),

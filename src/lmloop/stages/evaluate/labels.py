@@ -57,12 +57,10 @@ def model_names(inputs: Sequence[Artifact], models: Mapping[str, Part]) -> list[
     """List all models: the name, what opens it, and the folder of its run where it has one.
 
     Raises:
-        RecipeError: there is none, or two have one name.
+        RecipeError: two have one name.
     """
     found: list[tuple[str, Part | Path, str]] = [(item.id, item.path, item.path.name) for item in inputs]
     found += [(name, part, _run(part)) for name, part in models.items()]
-    if not found:
-        raise RecipeError("there is no model to ask", hint='from = ["base"], or models = ["toy"]')
     names = [name for name, _, _ in found]
     if twice := {name for name in names if names.count(name) > 1}:
         raise RecipeError(f"two models are called {min(twice)!r}", hint='models = { another-name = "..." }')
@@ -82,7 +80,8 @@ def task_names(tasks: Sequence[Task]) -> dict[str, Task]:
     for task in tasks:
         alike = [other.protocol() for other in tasks if other.name() == task.name()]
         mine = task.protocol() if len(alike) > 1 else {}
-        differ = [name for name in mine if len({_plain(other.get(name)) for other in alike}) > 1]
+        plain = [name for name in mine if not isinstance(mine[name], list | dict)]
+        differ = [name for name in plain if len({_plain(other.get(name)) for other in alike}) > 1]
         told = [_told(name, mine[name]) for name in differ if mine[name] is not None and name not in DIGESTS]
         labels.append(f"{task.name()} ({', '.join(told)[:LONGEST]})" if told else task.name())
     return dict(zip(unique(labels), tasks, strict=True))

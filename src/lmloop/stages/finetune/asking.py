@@ -18,7 +18,7 @@ from lmloop.nn.goals.settings import Grpo
 from lmloop.stages.finetune.encoding import Encoder, Unfit
 
 if TYPE_CHECKING:
-    from lmloop.nn.decode import Written
+    from lmloop.nn.inference.generation import Written
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,8 @@ def _batches(job: Job, policy: "Policy") -> Batches:
 
 def _look(job: Job, tuning: "Tuning", batches: Batches) -> None:
     """Note what the routers do with held-out rows, and what is replied to some prompts before and after."""
-    from lmloop.nn.decode import Drawing
     from lmloop.nn.foreign import Foreign
+    from lmloop.nn.inference.drawing import Drawing
     from lmloop.nn.tuned import replies, routing
 
     if tuning.routed:

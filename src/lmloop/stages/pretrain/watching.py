@@ -39,7 +39,8 @@ class Watching(LiveLine):
 
     def samples(self, model: "Decoder") -> list[tuple[str, str]]:
         """Let the model continue the prompts: the text given, and what it wrote."""
-        from lmloop.nn.decode import Drawing, write
+        from lmloop.nn.decode import write
+        from lmloop.nn.inference.drawing import Drawing
 
         prompts = self._prompts()
         ends = () if self.tokenizer.eos_id is None else (self.tokenizer.eos_id,)

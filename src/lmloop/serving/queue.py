@@ -1,0 +1,143 @@
+"""A queue before a model: requests that come at the same time are put to it together, by one thread."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, TypeAlias
+
+from lmloop.core.asking import answer
+from lmloop.core.errors import LmloopError
+from lmloop.core.model import Model, Prompt, Reply, Request, Sampling, Streams, Writing
+
+MOST_TOGETHER = 256
+Job: TypeAlias = Callable[[], None]
+
+
+class Queue:
+    """A model that many ask at once. A back-end is only ever called by the queue's own thread."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._waiting: SimpleQueue[tuple[Request, asyncio.Future[Reply]] | Job | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="model", daemon=True)
+        self._thread.start()
+
+    async def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        """Put requests to the model, with whatever else is waiting."""
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in requests]
+        for request, future in zip(requests, futures, strict=True):
+            self._waiting.put((request, future))
+        return list(await asyncio.gather(*futures))
+
+    async def call(self, work: Callable[[], Any]) -> Any:
+        """Do something else with the model, in its thread."""
+        future = asyncio.get_running_loop().create_future()
+
+        def job() -> None:
+            try:
+                result = work()
+            except Exception as bad:
+                _settle(future, bad)
+            else:
+                _settle(future, result)
+
+        self._waiting.put(job)
+        return await future
+
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[str | Reply]:
+        """Give the pieces of a text as they are written, then the reply."""
+        loop = asyncio.get_running_loop()
+        pieces: asyncio.Queue[str | Reply | Exception] = asyncio.Queue()
+
+        def tell(piece: str | Reply | Exception) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+        def job() -> None:
+            try:
+                tell(_run_stream(self.model, prompt, sampling, tell))
+            except Exception as bad:
+                tell(bad)
+
+        self._waiting.put(job)
+        while True:
+            piece = await pieces.get()
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+            if isinstance(piece, Reply):
+                return
+
+    def close(self) -> None:
+        """Let the thread end once what waits is done."""
+        self._waiting.put(None)
+
+    def _work(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            if callable(item):
+                item()
+                continue
+            batch, jobs, ends = self._more(item)
+            self._answer(batch)
+            for job in jobs:
+                job()
+            if ends:
+                return
+
+    def _more(
+        self, first: tuple[Request, "asyncio.Future[Reply]"]
+    ) -> tuple[list[tuple[Request, "asyncio.Future[Reply]"]], list[Job], bool]:
+        """Take whatever else is waiting by now."""
+        batch = [first]
+        jobs: list[Job] = []
+        while len(batch) < MOST_TOGETHER:
+            try:
+                item = self._waiting.get_nowait()
+            except Empty:
+                break
+            if item is None:
+                return batch, jobs, True
+            if callable(item):
+                jobs.append(item)
+            else:
+                batch.append(item)
+        return batch, jobs, False
+
+    def _answer(self, batch: Sequence[tuple[Request, "asyncio.Future[Reply]"]]) -> None:
+        try:
+            answer(self.model, [request for request, _ in batch], lambda place, reply: _settle(batch[place][1], reply))
+        except Exception as bad:
+            for _, future in batch:
+                _settle(future, bad)
+
+
+def _run_stream(model: Model, prompt: Prompt, sampling: Sampling, tell: Callable[[str], None]) -> Reply:
+    if not isinstance(model, Streams):
+        [whole] = answer(model, [Writing(prompt, sampling)])
+        tell(whole.text)
+        return whole
+    pieces = model.stream(prompt, sampling)
+    while True:
+        try:
+            tell(next(pieces))
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+
+
+def _settle(future: "asyncio.Future[Any]", result: Any) -> None:
+    """Give a future its result, from the model's thread."""
+
+    def settle() -> None:
+        if future.done():
+            return
+        if isinstance(result, Exception):
+            future.set_exception(result if isinstance(result, LmloopError) else RuntimeError(str(result)))
+        else:
+            future.set_result(result)
+
+    loop = future.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle)
