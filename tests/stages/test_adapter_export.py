@@ -29,10 +29,10 @@ def place(tmp_path):
     """A tiny model with an adapter of each kind beside it."""
     from lmloop.kernels.tokenizing import FILE, Tokenizer
     from lmloop.kernels.tokenizing.toy import byte_tokenizer
-    from lmloop.nn.tiny_adapter import write_tiny
     from lmloop.nn.decoder import seeded
     from lmloop.nn.huggingface import write_model
     from lmloop.nn.shape import from_depth
+    from lmloop.nn.tiny_adapter import write_tiny
 
     base = tmp_path / "model"
     base.mkdir()
