@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError, LmloopError
+from lmloop.core.method import Method
 from lmloop.nn.foreign import foreign_shape, open_foreign
 from lmloop.nn.huggingface import CONFIG, load_model, read_config
 from lmloop.nn.shape import Shape
@@ -47,6 +48,26 @@ def base_of(folder: Path) -> Path:
     return base
 
 
+def goes_on(folder: Path, method: Method | None) -> bool:
+    """Say whether tuning by a method goes on with what lies in a folder: a mixture of that very method.
+
+    Ordinary adapters are merged and get a new one on top; what routers weigh cannot be merged.
+    """
+    if method is None or not is_adapter(folder):
+        return False
+    try:
+        said = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
+        found: bool = "peft_type" not in said and said["lmloop"]["method"] == method.spec()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return found
+
+
+def below(folder: Path, method: Method | None) -> Path:
+    """Give the model that the result of tuning sits on: the folder tuned, or what lies under it where that goes on."""
+    return base_of(folder) if goes_on(folder, method) else folder
+
+
 def open_decoder(folder: Path) -> Any:
     """Open a model on the CPU: a decoder with its adapter on it, if one lies there.
 
@@ -85,7 +106,8 @@ def open_plain(folder: Path) -> Any:
     try:
         merge(adapted)
     except LmloopError as bad:
-        raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", bad.hint) from None
+        hint = f"{bad.hint}; or tune it by its own method, with the same settings"
+        raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", hint) from None
     adapted.remove()
     return decoder
 

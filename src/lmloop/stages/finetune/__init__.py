@@ -29,7 +29,7 @@ from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
 from lmloop.nn.huggingface import CONFIG
 from lmloop.nn.launching import launch
 from lmloop.nn.noted import TRAINED
-from lmloop.nn.opening import is_ours, plain_of, read_shape
+from lmloop.nn.opening import goes_on, is_ours, plain_of, read_shape
 from lmloop.nn.schedule import Schedule
 from lmloop.nn.tables import ComputeTable, every
 from lmloop.nn.training import Computing, Training, Update
@@ -59,6 +59,7 @@ class Finetune(Step):
     task is read in an epoch (a number for each).
     ``tasks`` grade what the model writes, for ``grpo``. With ``baseline`` a LoRA with as many trained weights is tuned
     beside it. ``merged`` writes whole weights with the adapter in them.
+    A tuned adapter is merged before a new one is put on; a mixture goes on where ``method`` is its own.
     ``optimizer`` and ``schedule`` are tables as for pretraining; ``evaluate`` says what is held out, how often it is
     measured, and when to stop; ``compute`` is precision, recompute, threads, micro rows, ranks and parallel.
     """
@@ -124,6 +125,8 @@ class Finetune(Step):
         folder = self._folder(inputs, context)
         if not self.context:
             return self._fitted(folder).run(inputs, out, context)
+        if self.baseline and goes_on(folder, self.method):
+            raise RecipeError("what goes on with trained experts has no baseline: a LoRA would begin from nothing")
         self._tokenizer(folder, out)
         results = self._render(inputs, out, context) if self.objective.reads != "tasks" else []
         job = self._job(folder, results, out, context) if results else self._rewarded(folder, inputs, out, context)

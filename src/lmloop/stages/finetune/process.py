@@ -92,7 +92,7 @@ def _write(job: Job, policy: "Policy") -> None:
     from lmloop.nn.adapters.files import save
     from lmloop.nn.foreign import Foreign
     from lmloop.nn.huggingface import write_model
-    from lmloop.nn.opening import bearer, write_base
+    from lmloop.nn.opening import bearer, below, write_base
     from lmloop.nn.rewarding import write_head
 
     tokenizer = Tokenizer.load(job.tokenizer)
@@ -101,8 +101,9 @@ def _write(job: Job, policy: "Policy") -> None:
         write_head(job.out, decoder)
     if adapted is not None:
         place = job.out / "adapter" if job.merged else job.out
-        save(adapted, place, str(job.base) if isinstance(decoder, Foreign) else job.base.name)
-        write_base(place, job.base)
+        base = below(job.base, adapted.method)
+        save(adapted, place, str(base) if isinstance(decoder, Foreign) else base.name)
+        write_base(place, base)
         if not job.merged:
             return
     state = bearer(decoder).state_dict() if adapted is None else merged_state(adapted)
