@@ -11,7 +11,8 @@ from lmloop import run
 from lmloop.core.errors import LmloopError
 from lmloop.core.model import Sampling
 from lmloop.core.record import Turn
-from lmloop.core.weights import open_model
+from lmloop.core.weights import model_spec, open_model
+from lmloop.core.weights import write_model as name_model
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
@@ -21,6 +22,7 @@ METHODS = {
     "molora": {"use": "molora", "experts": 3, "rank": 2},
     "mov": {"use": "mov", "experts": 3},
 }
+GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 IDS = torch.arange(24)[None] * 5 % 200
 
 
@@ -41,6 +43,8 @@ def place(tmp_path):
     write_model(base, shape, seeded(shape, 0).state_dict(), None, None)
     for name, spec in METHODS.items():
         write_tiny(base, spec, 0, name)
+        copyfile(base / FILE, base / name / FILE)
+        name_model(base / name, {"use": "lmloop"})
     return tmp_path
 
 
@@ -58,6 +62,13 @@ def logits(folder: Path, task: int | None = None):
         frame_of(model).feed(None, torch.tensor([task]), None)
     with torch.no_grad():
         return model(IDS)
+
+
+def cut_by(place, how):
+    """Let the LoRA's tokenizer cut text in another way."""
+    file = place / "model" / "lora" / "tokenizer.json"
+    said = json.loads(file.read_text())
+    file.write_text(json.dumps(said | {"pre_tokenizer": how}))
 
 
 def adapter(place, name):
@@ -137,25 +148,29 @@ def test_what_has_no_fixed_weights_is_refused(place):
 @pytest.mark.parametrize("bits", ["f32", "q8_0"])
 def test_a_gguf_file_holds_the_merged_model(place, bits):
     pytest.importorskip("gguf")
-    from lmloop.kernels.tokenizing import FILE
-
     transformers = pytest.importorskip("transformers")
-    said = json.loads((place / "model" / FILE).read_text())
-    said["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    (place / "model" / FILE).write_text(json.dumps(said))
+    cut_by(place, GPT2)
     done = step(place, adapter=adapter(place, "lora"), form={"use": "gguf", "bits": bits})
     theirs = transformers.AutoModelForCausalLM.from_pretrained(done.path, gguf_file="model.gguf", dtype=torch.float32)
     wanted = logits(place / "model" / "lora")
     with torch.no_grad():
         assert torch.allclose(theirs(IDS).logits, wanted, atol=1e-4 if bits == "f32" else 0.2)
+    assert model_spec(done.path) == {"use": "gguf", "file": str(done.path / "model.gguf")}
+
+
+def test_llama_cpp_scores_a_gguf_file_as_we_score_the_adapter(place):
+    pytest.importorskip("ik_llama_cpp")
+    cut_by(place, GPT2)
+    done = step(place, adapter=adapter(place, "lora"), form={"use": "gguf", "bits": "f32"})
+    pairs = [((Turn("text", "def f(x): "),), "return 两"), ((Turn("text", "a"),), "b c")]
+    ours = open_model(place / "model" / "lora").score(pairs)
+    assert [one.logprob for one in open_model(done.path).score(pairs)] == pytest.approx(
+        [one.logprob for one in ours], abs=0.05
+    )
 
 
 def test_a_tokenizer_that_gguf_has_no_word_for_is_refused(place):
     pytest.importorskip("gguf")
-    from lmloop.kernels.tokenizing import FILE
-
-    said = json.loads((place / "model" / FILE).read_text())
-    said["pre_tokenizer"] = {"type": "Whitespace"}
-    (place / "model" / FILE).write_text(json.dumps(said))
+    cut_by(place, {"type": "Whitespace"})
     with pytest.raises(LmloopError, match="cuts text"):
         step(place, adapter=adapter(place, "lora"), form="gguf")

@@ -35,6 +35,9 @@ CUTS = {
 NORMAL, CONTROL, DEFINED, UNUSED = 1, 3, 4, 5
 """What GGUF calls a token: one of text, one that is never text, one that was added, none."""
 
+NO_MERGE = "<none> <none>"
+"""llama.cpp wants one at least, and bytes alone have none."""
+
 
 def write_gguf(path: Path, shape: Shape, state: Mapping[str, Tensor], tokenizer: Path, bits: Bits) -> None:
     """Write a decoder's weights, named as in Hugging Face's form, with the tokenizer of a folder.
@@ -119,7 +122,7 @@ def _words(folder: Path, rows: int) -> Mapping[str, Any]:
     for added in said["added_tokens"]:
         tokens[added["id"]] = (added["content"], CONTROL if added["special"] else DEFINED)
     merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
-    return {"cut": cut, "tokens": tokens, "merges": merges}
+    return {"cut": cut, "tokens": tokens, "merges": merges or [NO_MERGE]}
 
 
 def _tell_tokens(writer: Any, words: Mapping[str, Any], folder: Path) -> None:

@@ -96,6 +96,7 @@ def _gguf(form: Gguf, opened: Opened, out: Path) -> Written:
     task = opened.task(form.task)
     _beside(opened, out)
     write_gguf(out / GGUF, read_shape(opened.base), merged_state(opened.adapted, task), out, form.bits)
+    write_model(out, {"use": "gguf", "file": GGUF})
     return Written()
 
 
