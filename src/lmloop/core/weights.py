@@ -35,7 +35,7 @@ def weights_digest(folder: Path) -> str:
 
 
 def write_model(folder: Path, spec: Mapping[str, Any]) -> None:
-    """Say which model opens the weights of a folder; its setting ``folder`` is left out."""
+    """Say which model opens the weights of a folder: without its setting ``folder``, or with a ``file`` in it."""
     with draft(folder / MODEL) as place:
         place.write_text(json.dumps(dict(spec), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -57,7 +57,9 @@ def model_spec(folder: Path) -> dict[str, Any]:
         DataError: the folder holds no weights.
     """
     try:
-        return dict(json.loads((folder / MODEL).read_text(encoding="utf-8")), folder=str(folder))
+        said: dict[str, Any] = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+        # a back-end opens a folder, or one file in it
+        return said | ({"file": str(folder / said["file"])} if "file" in said else {"folder": str(folder)})
     except (OSError, ValueError, TypeError) as bad:
         raise DataError(
             f"{folder} holds no weights: {bad}", hint="name the folder of a step that makes weights"

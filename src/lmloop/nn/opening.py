@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError, LmloopError, closest
+from lmloop.core.method import Method
 from lmloop.nn.foreign import foreign_shape, open_foreign
 from lmloop.nn.huggingface import CONFIG, load_model, read_config
 from lmloop.nn.shape import Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from lmloop.nn.adapters.adapted import Adapted
 
 ADAPTER, BASE = "adapter_config.json", "base.json"
 """An adapter's folder has the first, and the second beside it, which names the folder of its model."""
@@ -67,6 +70,38 @@ def open_decoder(folder: Path, task: str = "") -> Any:
     decoder = _open_whole(plain_of(folder))
     dress(bearer(decoder), folder, task)
     return decoder
+
+
+def goes_on(folder: Path, method: Method | None) -> bool:
+    """Say whether tuning by a method goes on with what lies in a folder: a mixture of that very method.
+
+    Ordinary adapters are merged and get a new one on top; what routers weigh cannot be merged.
+    """
+    if method is None or not is_adapter(folder):
+        return False
+    try:
+        said = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
+        found: bool = "peft_type" not in said and said["lmloop"]["method"] == method.spec()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return found
+
+
+def below(folder: Path, method: Method | None) -> Path:
+    """Give the model that the result of tuning sits on: the folder tuned, or what lies under it where that goes on."""
+    return base_of(folder) if goes_on(folder, method) else folder
+
+
+def open_adapted(folder: Path, base: Path) -> "tuple[Any, Adapted]":
+    """Open an adapter on the model in ``base``: the decoder, and what sits on it.
+
+    Raises:
+        DataError: one of them is not there, or they do not belong together.
+    """
+    from lmloop.nn.adapters.files import load
+
+    decoder = open_plain(base)
+    return decoder, load(bearer(decoder), folder)
 
 
 def open_plain(folder: Path) -> Any:
@@ -124,7 +159,8 @@ def _merge_in(model: Any, folder: Path) -> None:
     try:
         merge(adapted, only_task(adapted.gate() is not None, _read_base(folder).get("tasks", ())))
     except LmloopError as bad:
-        raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", bad.hint) from None
+        hint = f"{bad.hint}; or tune it by its own method, with the same settings"
+        raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", hint) from None
     adapted.remove()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lmloop.core.errors import LmloopError
 from lmloop.core.method import Method
 from lmloop.core.rows import Rows
 from lmloop.nn.adapters.adapted import Adapted
@@ -19,14 +20,27 @@ from lmloop.nn.decode import write
 from lmloop.nn.decoder import Decoder
 from lmloop.nn.goals.settings import Goal
 from lmloop.nn.inference.drawing import Drawing
-from lmloop.nn.opening import bearer, only_task, open_plain
+from lmloop.nn.opening import base_of, bearer, goes_on, only_task, open_adapted, open_plain
 from lmloop.nn.policy import Policy
 from lmloop.nn.shape import Shape
 from lmloop.nn.tuning import Tuning
 
 
 def open_policy(folder: Path, method: Method | None, goal: Goal, seed: int) -> Policy:
-    """Open a model with what is tuned on it: a new adapter, all weights, and a head if the goal wants one."""
+    """Open a model with what is tuned on it: a new adapter, all weights, and a head if the goal wants one.
+
+    A mixture of the same method goes on.
+
+    Raises:
+        LmloopError: it should, and the goal compares with the model as it was, which would be that without experts.
+    """
+    if goes_on(folder, method):
+        if goal.refers or goal.use == "reward":
+            raise LmloopError(
+                f"{goal.use} cannot go on with a mixture: with its experts off, it is not the model that it was",
+                hint="distil it into one LoRA first (adapter-export)",
+            )
+        return Policy(*open_adapted(folder, base_of(folder)))
     decoder = open_plain(folder)
     reference = deepcopy(decoder) if method is None and goal.refers else None
     adapted = attach(bearer(decoder), method, seed) if method is not None else None

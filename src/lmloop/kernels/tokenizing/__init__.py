@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from shutil import copyfile
 from typing import Any, Self
 
 import numpy as np
@@ -26,6 +27,14 @@ from lmloop.kernels.tokenizing.errors import Unsupported
 from lmloop.kernels.tokenizing.merging import Ids, merge_alone
 
 FILE, CONFIG, TEMPLATE = "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"
+FILES = (FILE, CONFIG, TEMPLATE)
+
+
+def copy_tokenizer(source: Path, out: Path) -> None:
+    """Put the tokenizer of one folder into another, with its chat template if there is one."""
+    for name in FILES:
+        if (source / name).is_file():
+            copyfile(source / name, out / name)
 
 
 @dataclass(frozen=True)

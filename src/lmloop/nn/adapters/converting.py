@@ -96,17 +96,23 @@ def tasks(adapted: Adapted, folder: Path, names: Sequence[str], base: str = "") 
     return [folder / name for name in names]
 
 
-def distil(adapted: Adapted, rank: int, folder: Path, base: str = "") -> dict[str, float]:
+def distil(
+    adapted: Adapted, rank: int, folder: Path, base: str = "", loads: Mapping[str, Sequence[float]] | None = None
+) -> dict[str, float]:
     """Write the mean of a mixture's changes as one LoRA, cut to a rank; give the share of each that the cut loses.
 
-    Experts are weighed by the share of all weight that they had while the model was watched, and equally where it was
-    not. That each token had its own experts is lost in any case: see how far the logits are apart.
+    Experts are weighed by ``loads``, the share of all weight that each had, by the router's place; else by what they
+    had while the model was watched, and equally where it was not. That each token had its own experts is lost in any
+    case: see how far the logits are apart.
+
+    Raises:
+        LmloopError: something on the model is no low-rank change.
     """
-    watched = adapted.routing()
+    known = loads or {place: told["load"] for place, told in adapted.routing().items()}
     lora, lost = {}, {}
     for place, slot in slots(adapted).items():
         count = len(slot.A)
-        load = watched[slot.block]["load"] if slot.block in watched else [1 / count] * count
+        load = known.get(slot.block, [1 / count] * count)
         whole = Factors.total([(share, slot.expert(number)) for number, share in enumerate(load)])
         lora[place], lost[place] = whole.cut(rank)
     write_lora(folder, lora, base)

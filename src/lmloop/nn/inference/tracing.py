@@ -39,9 +39,11 @@ def trace(
     for (_, text), pair in zip(asked, pairs, strict=True):
         tokens = []
         for place, piece in enumerate(_pieces(codec, pair.text)):
-            first = not len(pair.prompt) and place == 0
-            scored = None if first else next(found)
-            tokens.append(Token(piece, scored and scored.logprob, scored and scored.greedy))
+            if not len(pair.prompt) and place == 0:  # nothing stands before it
+                tokens.append(Token(piece, None, None))
+                continue
+            scored = next(found)
+            tokens.append(Token(piece, scored.logprob, scored.greedy))
         traces.append(_without(tokens, sum(len(token.text) for token in tokens) - len(text)))
     return traces
 

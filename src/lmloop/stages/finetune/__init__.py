@@ -24,13 +24,13 @@ from lmloop.core.part import build
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.task import AnyTask
 from lmloop.core.weights import MODEL, write_model
-from lmloop.kernels.tokenizing import CONFIG as TOKENIZER_CONFIG
-from lmloop.kernels.tokenizing import FILE, TEMPLATE, Tokenizer
+from lmloop.kernels.tokenizing import FILES, TEMPLATE, Tokenizer, copy_tokenizer
 from lmloop.kernels.tokenizing.chat import Template
 from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
 from lmloop.nn.huggingface import CONFIG
 from lmloop.nn.launching import launch
-from lmloop.nn.opening import is_ours, plain_of, read_shape
+from lmloop.nn.noted import TRAINED
+from lmloop.nn.opening import goes_on, is_ours, plain_of, read_shape
 from lmloop.nn.schedule import Schedule
 from lmloop.nn.tables import ComputeTable, every
 from lmloop.nn.training import Computing, Training, Update
@@ -39,12 +39,11 @@ from lmloop.stages.finetune import planning
 from lmloop.stages.finetune.asking import Asked, reply_ends
 from lmloop.stages.finetune.encoding import Encoder
 from lmloop.stages.finetune.job import Data, Job
-from lmloop.stages.finetune.process import BASELINE, TRAINED, carry_out
+from lmloop.stages.finetune.process import BASELINE, carry_out
 from lmloop.stages.finetune.rendering import Reading, RenderTask, keep, render_shard, template_digest, total
 from lmloop.stages.finetune.seeing import describe
 from lmloop.stages.finetune.settings import DataTable, EvaluateTable, MethodOrFull, OptimizerTable, ScheduleTable
 
-FOLDERS = (FILE, TOKENIZER_CONFIG, TEMPLATE)
 CONTEXT = 512
 GENERATION = "generation_config.json"
 
@@ -61,6 +60,7 @@ class Finetune(Step):
     task is read in an epoch (a number for each).
     ``tasks`` grade what the model writes, for ``grpo``. With ``baseline`` a LoRA with as many trained weights is tuned
     beside it. ``merged`` writes whole weights with the adapter in them.
+    A tuned adapter is merged before a new one is put on; a mixture goes on where ``method`` is its own.
     ``optimizer`` and ``schedule`` are tables as for pretraining; ``evaluate`` says what is held out, how often it is
     measured, and when to stop; ``compute`` is precision, recompute, threads, micro rows, ranks and parallel.
     """
@@ -126,6 +126,8 @@ class Finetune(Step):
         folder = self._folder(inputs, context)
         if not self.context:
             return self._fitted(folder).run(inputs, out, context)
+        if self.baseline and goes_on(folder, self.method):
+            raise RecipeError("what goes on with trained experts has no baseline: a LoRA would begin from nothing")
         self._tokenizer(folder, out)
         if self.objective.reads == "tasks":
             job, results = self._rewarded(folder, inputs, out, context)
@@ -158,9 +160,7 @@ class Finetune(Step):
 
     def _tokenizer(self, folder: Path, out: Path) -> None:
         """Put the model's tokenizer and chat template into the result: what is rendered now is what is read later."""
-        for name in FOLDERS:
-            if (folder / name).is_file():
-                copyfile(folder / name, out / name)
+        copy_tokenizer(folder, out)
         if self.data.template is not None:
             copyfile(self.data.template.path, out / TEMPLATE)
 
@@ -310,7 +310,7 @@ class Finetune(Step):
         out.mkdir(exist_ok=True)
         spec = method.spec()
         self._train(replace(job, method=spec, training=training, out=out, merged=False, label="baseline"), context)
-        for name in (*FOLDERS, MODEL):
+        for name in (*FILES, MODEL):
             if (job.out / name).is_file():
                 copyfile(job.out / name, out / name)
         shutil.rmtree(out / WORK, ignore_errors=True)

@@ -1,12 +1,11 @@
 """A tuning in this process: alone, or as one of several ranks."""
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lmloop.core.draft import draft
 from lmloop.core.progress import Progress
 from lmloop.core.rows import Batches
 from lmloop.kernels.tokenizing import Tokenizer
+from lmloop.nn.noted import ROUTING, TRAINED, note
 from lmloop.stages.finetune.job import Job
 from lmloop.stages.finetune.planning import said_before
 from lmloop.stages.finetune.watching import Watching
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from lmloop.nn.policy import Policy
     from lmloop.nn.tuning import Tuning
 
-ROUTING, SAMPLES, TRAINED, BASELINE = "routing.json", "samples.json", "trained.json", "baseline"
+SAMPLES, BASELINE = "samples.json", "baseline"
 ROUTED_PARTS = 16
 """So many parts of the held-out rows are passed through the model to see what its routers do."""
 
@@ -48,7 +47,11 @@ def carry_out(job: Job, progress: Progress) -> None:
             tuning = Tuning(policy, job.settings)
         _look(job, tuning, trainer.batches)
         _write(job, policy)
-        _note(job, TRAINED, {"trained": trained, "whole": whole, "a_rank": weights_a_rank(policy)})
+        note(
+            job.out,
+            TRAINED,
+            {"trained": trained, "whole": whole, "a_rank": weights_a_rank(policy), "tasks": list(job.data.tasks)},
+        )
     trainer.ranks.wait()
     trainer.ranks.leave()
 
@@ -71,7 +74,7 @@ def _look(job: Job, tuning: "Tuning", batches: Batches) -> None:
     if tuning.routed:
         parts = [part for held in job.held().values() for part in held] or [batches.batch(0)]
         found = routing(tuning, parts[:: max(1, len(parts) // ROUTED_PARTS)])
-        _note(job, ROUTING, {"tasks": list(job.data.tasks), **found})
+        note(job.out, ROUTING, {"tasks": list(job.data.tasks), **found})
     if not job.samples:
         return
     tokenizer = Tokenizer.load(job.tokenizer)
@@ -81,7 +84,7 @@ def _look(job: Job, tuning: "Tuning", batches: Batches) -> None:
         {"task": job.data.tasks[task], "prompt": text, **{when: tokenizer.decode(ids) for when, ids in row.items()}}
         for (task, text, _), row in zip(job.samples, said, strict=True)
     ]
-    _note(job, SAMPLES, rows)
+    note(job.out, SAMPLES, rows)
 
 
 def _write(job: Job, policy: "Policy") -> None:
@@ -90,7 +93,7 @@ def _write(job: Job, policy: "Policy") -> None:
     from lmloop.nn.adapters.files import save
     from lmloop.nn.foreign import Foreign
     from lmloop.nn.huggingface import write_model
-    from lmloop.nn.opening import bearer, only_task, write_base
+    from lmloop.nn.opening import bearer, below, only_task, write_base
     from lmloop.nn.rewarding import write_head
 
     tokenizer = Tokenizer.load(job.tokenizer)
@@ -99,8 +102,9 @@ def _write(job: Job, policy: "Policy") -> None:
         write_head(job.out, decoder)
     if adapted is not None:
         place = job.out / "adapter" if job.merged else job.out
-        save(adapted, place, str(job.base) if isinstance(decoder, Foreign) else job.base.name)
-        write_base(place, job.base, job.data.tasks)
+        base = below(job.base, adapted.method)
+        save(adapted, place, str(base) if isinstance(decoder, Foreign) else base.name)
+        write_base(place, base, job.data.tasks)
         if not job.merged:
             return
     state = (
@@ -113,8 +117,3 @@ def _write(job: Job, policy: "Policy") -> None:
         decoder.save(job.out, plain)
         return
     write_model(job.out, decoder.shape, plain, tokenizer.bos_id, tokenizer.eos_id)
-
-
-def _note(job: Job, name: str, said: Any) -> None:
-    with draft(job.out / name) as place:
-        place.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")

@@ -7,10 +7,11 @@ from typing import Any
 
 from lmloop.core.engine.pool import Result
 from lmloop.core.step import Metrics
+from lmloop.nn.noted import ROUTING, TRAINED
 from lmloop.report import blocks
 from lmloop.report.training import Written
 from lmloop.stages.finetune.job import Job
-from lmloop.stages.finetune.process import BASELINE, ROUTING, SAMPLES, TRAINED
+from lmloop.stages.finetune.process import BASELINE, SAMPLES
 from lmloop.stages.finetune.rendering import NAME, total
 from lmloop.stages.finetune.seeing_routing import describe_routing
 
