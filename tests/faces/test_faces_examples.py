@@ -78,7 +78,7 @@ def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
         made = call("eval", "toy", "--tasks", "spelling", "--quiet").stdout.strip()
         example = example.replace("scores-0123abcd", Path(made).name)
         example = example if "--" in example else example.replace("board ", "board --port 0 ")
-    if example.startswith(("lmloop sample", "lmloop eval")):
+    if example.startswith(("lmloop sample", "lmloop eval", "lmloop tokenizer health")):
         for place in ("base", "models/mine"):
             shutil.copytree(Lmloop.example().folder, project / place)
     if example.startswith("lmloop finetune"):

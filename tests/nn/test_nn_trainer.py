@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from lmloop.core.errors import DataError, StepError
 from lmloop.core.rows import Rows
-from lmloop.nn.schedule import Schedule
+from lmloop.nn.schedule import DECADES, Schedule, is_due
 
 GROUND = Path(ground.__file__)
 
@@ -81,6 +81,25 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(folder, undisturbed, tmp_pa
     assert watch.first > 0
     assert same(last, undisturbed[0])
     assert ground.metrics(tmp_path / "killed") == ground.metrics(undisturbed[1])
+
+
+def test_checkpoints_by_decades_are_all_kept(folder, undisturbed, tmp_path):
+    def stop():
+        raise KeyboardInterrupt
+
+    training = ground.plan(checkpoint_every=DECADES)
+    with pytest.raises(KeyboardInterrupt):
+        ground.trainer(folder, tmp_path / "cut", training).run(ground.Watch(13, stop))
+    last, watch = ground.trainer(folder, tmp_path / "cut", training), ground.Watch()
+    last.run(watch)
+    assert watch.first == 10
+    assert same(last, undisturbed[0])
+    kept = sorted(int(path.name[5:]) for path in (tmp_path / "cut" / "checkpoints").glob("step-*"))
+    # 18 is where the learning rate begins to fall, 30 the end
+    assert kept == [1, 2, 5, 10, 18, 20, 30]
+    assert [step for step in range(3000) if is_due(step, DECADES)] == [
+        *(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+    ]
 
 
 def _wait_for(path, process):

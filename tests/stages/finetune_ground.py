@@ -5,6 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
 
+import pytest
+
+from lmloop import run
+
 TEMPLATE = """\
 {%- for turn in messages -%}
 <{{ turn.role }}>{{ turn.content }}{{ '\\n' }}
@@ -12,6 +16,8 @@ TEMPLATE = """\
 {%- if add_generation_prompt %}<assistant>{% endif -%}
 """
 COMPUTE = {"precision": "fp32", "threads": 1, "compile": "off"}
+LORA = {"use": "lora", "rank": 4, "dropout": 0.1}
+FAST = {"learning_rate": 1e-2}
 
 
 def write_base(folder: Path, seed: int = 0) -> Path:
@@ -62,3 +68,52 @@ def turn(role: str, text: str) -> dict[str, str]:
 
 def write(path: Path, rows: list[dict[str, object]]) -> None:
     path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+
+
+def settled(tmp_path, monkeypatch):
+    """A model and records in the current folder; small tensors are slower on two threads."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    write_base(tmp_path / "model")
+    write_records(tmp_path)
+    yield tmp_path
+    torch.set_num_threads(before)
+
+
+def recipe(*more, files=("next", "last"), **settings):
+    raws = [{"id": name, "use": "ingest", "reader": {"use": "chat", "files": [f"{name}.jsonl"]}} for name in files]
+    for raw in raws:
+        if raw["id"] == "votes":
+            raw["reader"]["use"] = "jsonl"
+    tuned = {
+        "id": "tuned",
+        "use": "finetune",
+        "from": list(files),
+        "base": "model",
+        "method": LORA,
+        "context": 32,
+        "epochs": 2,
+        "evaluate": {"held": 0.1},
+        "optimizer": FAST,
+        "compute": COMPUTE,
+    }
+    return {"name": "t", "seed": 3, "step": [*raws, tuned | settings, *more]}
+
+
+def tuned(home, *more, **settings):
+    return run(recipe(*more, **settings), home=home, workers=1)["tuned"]
+
+
+def write_foreign(folder: Path) -> None:
+    """Make a folder's model one of another family."""
+    import torch
+    import transformers
+
+    vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
+    config = transformers.GPTNeoXConfig(
+        vocab_size=vocabulary, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
+    )
+    torch.manual_seed(0)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)

@@ -1,13 +1,18 @@
 """The finetune step from records to a model that opens, with all that can go wrong in between."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
-from finetune_ground import COMPUTE, said, turn, write, write_base, write_records
+from finetune_ground import COMPUTE, FAST, LORA, recipe, said, settled, tuned, turn, write, write_foreign
 
 from lmloop import run
 from lmloop.core.card import list_files
+from lmloop.core.dropped import Choice, find
 from lmloop.core.errors import Interrupted, LmloopError
 from lmloop.core.model import Sampling
 from lmloop.core.record import Turn
@@ -15,45 +20,10 @@ from lmloop.core.step import BLOCKS
 from lmloop.core.weights import open_model
 from lmloop.report import blocks
 
-LORA = {"use": "lora", "rank": 4, "dropout": 0.1}
-FAST = {"learning_rate": 1e-2}
-
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    """A model and records in the current folder; small tensors are slower on two threads."""
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    monkeypatch.chdir(tmp_path)
-    write_base(tmp_path / "model")
-    write_records(tmp_path)
-    yield tmp_path
-    torch.set_num_threads(before)
-
-
-def recipe(*more, files=("next", "last"), **settings):
-    raws = [{"id": name, "use": "ingest", "reader": {"use": "chat", "files": [f"{name}.jsonl"]}} for name in files]
-    for raw in raws:
-        if raw["id"] == "votes":
-            raw["reader"]["use"] = "jsonl"
-    tuned = {
-        "id": "tuned",
-        "use": "finetune",
-        "from": list(files),
-        "base": "model",
-        "method": LORA,
-        "context": 32,
-        "epochs": 2,
-        "evaluate": {"held": 0.1},
-        "optimizer": FAST,
-        "compute": COMPUTE,
-    }
-    return {"name": "t", "seed": 3, "step": [*raws, tuned | settings, *more]}
-
-
-def tuned(home, *more, **settings):
-    return run(recipe(*more, **settings), home=home, workers=1)["tuned"]
+    yield from settled(tmp_path, monkeypatch)
 
 
 def base_model(place):
@@ -141,6 +111,29 @@ def test_interrupted_and_gone_on_with_the_bytes_are_the_same(place, method, monk
         assert (done.path / name).read_bytes() == (whole.path / name).read_bytes(), name
 
 
+def test_killed_outright_and_gone_on_with_the_bytes_are_the_same(place):
+    method = {"use": "mixlora", "experts": 4, "rank": 2, "attention": ["q_proj"]}
+    wanted = recipe(method=method, epochs=30)
+    (place / "t.json").write_text(json.dumps(wanted))
+    code = "import json; from lmloop import run; run(json.load(open('t.json')), home='cut', workers=1)"
+    for lines in (12, 60):
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as going:
+            while going.poll() is None and _lines(place) < lines:
+                time.sleep(0.01)
+            going.kill()
+        assert going.returncode == -signal.SIGKILL
+    whole = run(wanted, home=place / "whole", workers=1)["tuned"]
+    done = run(wanted, home=place / "cut", workers=1)["tuned"]
+    weights = [name for name in list_files(whole.path) if name.endswith((".safetensors", "metrics.jsonl"))]
+    assert len(weights) > 2
+    for name in weights:
+        assert (done.path / name).read_bytes() == (whole.path / name).read_bytes(), name
+
+
+def _lines(place):
+    return sum(path.read_bytes().count(b"\n") for path in place.glob("cut/tuned-*.part/metrics.jsonl"))
+
+
 def test_it_stops_when_it_gets_no_better_and_keeps_the_best(place):
     done = tuned(
         place / "runs", epochs=40, optimizer={"learning_rate": 3e-2}, evaluate={"held": 0.2, "every": 5, "patience": 2}
@@ -171,8 +164,6 @@ def test_what_cannot_be_learnt_is_counted_and_kept_to_look_at(place):
     assert done.metrics["drop/finetune/the prompt alone fills the context"] == 1
     assert done.metrics["drop/finetune/the reply is empty"] == 1
     assert done.metrics["cut"] == 1
-    from lmloop.core.dropped import Choice, find
-
     assert {row["drop.reason"] for row in find(done.path, [], Choice())} == {
         "the prompt alone fills the context",
         "the reply is empty",
@@ -231,7 +222,7 @@ class Vowels(Task):
     needs: ClassVar[tuple[type, ...]] = (Generates,)
 
     def questions(self) -> Iterator[Record]:
-        for letter in "bcdfgh":
+        for letter in (*"bcdfgh", "long" * 9):
             yield Record(prompt=(Turn("user", letter),))
 
     def ask(self, record: Record, said: Sequence[Reply] = ()) -> list[Request]:
@@ -249,6 +240,10 @@ def test_a_task_that_grades_itself_is_a_reward(place, method):
     goal = {"use": "grpo", "questions": 2, "replies": 8, "tokens": 6, "beta": 0.0}
     settings = {"objective": goal, "tasks": ["./vowels.py"], "from": [], "epochs": 8 if method == LORA else 1}
     done = tuned(place / "runs", files=(), method=method, **settings)
+    assert done.metrics["examples"] == 6
+    left = find(done.path, [], Choice())
+    assert [row["drop.reason"] for row in left] == ["the prompt leaves no room for a reply"]
+    assert done.metrics["drop/finetune/the prompt leaves no room for a reply"] == 1
     assert done.metrics["steps"] == (24 if method == LORA else 3)
     if method == LORA:
         assert done.metrics["reward"] > done.metrics["before/reward"] + 0.1
@@ -263,12 +258,7 @@ def test_a_model_of_another_family_is_tuned_and_opens_in_transformers(place, met
     import torch
 
     transformers = pytest.importorskip("transformers")
-    vocabulary = json.loads((place / "model" / "config.json").read_text())["vocab_size"]
-    config = transformers.GPTNeoXConfig(
-        vocab_size=vocabulary, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
-    )
-    torch.manual_seed(0)
-    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(place / "model")
+    write_foreign(place / "model")
     done = tuned(place / "runs", method=method, merged=True, epochs=4)
     assert done.metrics["loss/next"] < done.metrics["before/next"] - 0.1
     theirs = transformers.AutoModelForCausalLM.from_pretrained(done.path)

@@ -6,6 +6,7 @@ from lmloop import run
 from lmloop.core.card import list_files
 from lmloop.core.errors import LmloopError
 from lmloop.core.step import BLOCKS
+from lmloop.kernels.windows import Mixed
 from lmloop.report import blocks
 
 COMPUTE = {"precision": "fp32", "threads": 1, "compile": "off"}
@@ -145,3 +146,21 @@ def test_a_model_of_another_tokenizer_is_refused(recipe, tmp_path):
     more[2]["from"] = ["tokens", "tokens2"]
     with pytest.raises(LmloopError, match="not packed with the same tokenizer"):
         made(recipe, tmp_path / "runs", *more)
+
+
+def test_resuming_bit_for_bit_is_proven_before_the_training(recipe, tmp_path, monkeypatch):
+    recipe["step"][4] |= {"checkpoints": {"verify": 6, "every": "decades"}}
+    done = made(recipe, tmp_path / "runs")["base"]
+    assert done.metrics["verified_steps"] == 6
+    assert not (done.path / "work").exists()
+    assert (done.path / "checkpoints" / "step-00000020").is_dir()
+    # batches that are no function of their step, and so not the same a second time
+    drawn, calls = Mixed.batch, []
+
+    def other(batches, step):
+        calls.append(step)
+        return drawn(batches, step + calls.count(step) - 1)
+
+    monkeypatch.setattr(Mixed, "batch", other)
+    with pytest.raises(LmloopError, match="resumed after step 3 has another loss"):
+        made({**recipe, "seed": 4}, tmp_path / "runs")

@@ -1,10 +1,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lmloop import run
 from lmloop.core.errors import LmloopError
+from lmloop.core.step import BLOCKS
+from lmloop.report import blocks
 from lmloop.stages.scale import EXAMPLE, Scale
 from lmloop.testing import check_step
 
@@ -42,6 +45,31 @@ def test_a_best_size_is_refused_where_the_exponents_are_not_known(tmp_path):
     assert "all runs have the same D" in page
     assert "most telling next run" in page
     assert "best possible" not in page
+
+
+def test_budgets_with_several_sizes_are_drawn(tmp_path):
+    table = tmp_path / "runs.csv"
+    rows = [
+        f"{n:.6g},{c:.6g},{1.8 + 480 / n**0.35 + 2000 / (c / 6 / n) ** 0.37:.6f}"
+        for c in (1e18, 1e19, 1e20, 1e21, 1e22)
+        for n in np.geomspace(0.2, 5, 7) * 0.07 * c**0.5
+    ]
+    table.write_text("n,flops,loss\n" + "\n".join(rows))
+    done = run(recipe(table), home=tmp_path / "runs")["law"]
+    drawn = next(block for block in blocks.read(done.path / BLOCKS) if block.title == "One budget, many sizes")
+    assert [line.name for line in drawn.lines] == [
+        "1e+18 FLOPs",
+        "1e+19 FLOPs",
+        "1e+21 FLOPs",
+        "1e+22 FLOPs",
+        "runs",
+        "lowest",
+    ]
+    assert len(drawn.lines[4].x) == 4 * 7
+    for parabola, n, loss in zip(drawn.lines[:4], drawn.lines[5].x, drawn.lines[5].y, strict=True):
+        assert parabola.x[0] < n < parabola.x[-1]
+        assert loss == pytest.approx(min(parabola.y), rel=1e-3)
+    assert "4 of 5 budgets" in drawn.note
 
 
 def test_what_is_dropped_is_listed(tmp_path):

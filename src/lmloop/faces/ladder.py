@@ -175,7 +175,7 @@ def _step(cell: Cell, ground: Ground) -> str:
 
 def _cells(shape: Shape, tokens: int, rate: float, ground: Ground) -> list[Cell]:
     """List a size's trainings, the trunk before its branch."""
-    learning = planning.learning_rate(shape, False)
+    learning = planning.learning_rate(shape.width, False)
     found = []
     for number in (1, 2, 4, 3):
         share = SHARES[number - 1]

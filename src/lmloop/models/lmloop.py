@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
-from lmloop.core.model import Done, Prompt, Reply, Sampling, Writing
+from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing
 from lmloop.core.outside import resolve
 from lmloop.core.part import Part
 from lmloop.core.weights import weights_digest
@@ -29,13 +29,15 @@ class Lmloop(Part):
     ``folder`` holds ``config.json``, safetensors and the tokenizer. A conversation is put into its chat template;
     without one, the texts of a prompt's turns stand one behind the other, as a base model reads them. A prompt that is
     longer than the model's context loses its beginning. What prompts share is read once. ``rows`` replies are written
-    side by side (0: what suits the device).
+    side by side (0: what suits the device). An adapter that weighs its experts by task (``moelora``) is asked for one
+    ``task``, by its name in the tuning; without it, for the mean of all.
     """
 
     version: ClassVar[int] = 2
 
     folder: str = "."
     rows: int = Field(default=0, ge=0)
+    task: str = ""
 
     @classmethod
     def example(cls) -> "Lmloop":
@@ -68,6 +70,14 @@ class Lmloop(Part):
         """Give the natural-log probability of each text behind its prompt, in order."""
         return self._local.score(pairs, done)
 
+    def trace(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Token]]:
+        """Give each token of each text with its natural-log probability."""
+        return self._local.trace(pairs)
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
+        """Give pieces of a reply as they are written; return the whole."""
+        return self._local.stream(prompt, sampling)
+
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Give the mean of the last hidden vectors of each text."""
         return self._local.embed(texts)
@@ -80,4 +90,4 @@ class Lmloop(Part):
         need("torch", "train")
         from lmloop.nn.inference.own import load
 
-        return load(place, self.rows)
+        return load(place, self.rows, self.task)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
-from lmloop.core.model import Done, Prompt, Reply, Sampling, Writing
+from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing
 from lmloop.core.outside import resolve
 from lmloop.core.part import Part
 from lmloop.core.weights import weights_digest
@@ -35,7 +35,8 @@ class Transformers(Part):
 
     ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:1``; ``dtype`` ``auto`` is that of the weights on a GPU and
     float32 on a CPU. ``device_map`` spreads a model over several
-    devices, as in ``transformers``. ``rows`` replies are written side by side (0: what suits the device).
+    devices, as in ``transformers``. ``rows`` replies are written side by side (0: what suits the device). An adapter
+    that a tuning wrote is opened with its model; ``task`` is as for ``lmloop``.
     """
 
     folder: str
@@ -45,6 +46,7 @@ class Transformers(Part):
     revision: str = ""
     truncate: Literal["left", "middle"] = "left"
     rows: int = Field(default=0, ge=0)
+    task: str = ""
 
     @classmethod
     def example(cls) -> "Transformers":
@@ -78,6 +80,14 @@ class Transformers(Part):
         """Give the natural-log probability of each text behind its prompt, in order."""
         return self._local.score(pairs, done)
 
+    def trace(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Token]]:
+        """Give each token of each text with its natural-log probability."""
+        return self._local.trace(pairs)
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
+        """Give pieces of a reply as they are written; return the whole."""
+        return self._local.stream(prompt, sampling)
+
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Give the mean of the last hidden vectors of each text."""
         return self._local.embed(texts)
@@ -91,5 +101,5 @@ class Transformers(Part):
         if not place.is_dir() and (self.folder.startswith((".", "/", "~")) or self.folder.count("/") > 1):
             raise DataError(f"there is no folder {place}", hint="name a folder with config.json and weights")
         name = str(place) if place.is_dir() else self.folder
-        how = Opening(self.dtype, self.device, self.device_map, self.revision, self.rows, self.truncate)
+        how = Opening(self.dtype, self.device, self.device_map, self.revision, self.rows, self.truncate, self.task)
         return load(name, how)

@@ -2,17 +2,20 @@
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmloop.core.draft import draft
-from lmloop.core.errors import DataError, LmloopError
+from lmloop.core.errors import DataError, LmloopError, closest
 from lmloop.core.method import Method
 from lmloop.nn.foreign import foreign_shape, open_foreign
 from lmloop.nn.huggingface import CONFIG, load_model, read_config
 from lmloop.nn.shape import Shape
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lmloop.nn.adapters.adapted import Adapted
 
 ADAPTER, BASE = "adapter_config.json", "base.json"
@@ -24,12 +27,16 @@ def is_adapter(folder: Path) -> bool:
     return (folder / ADAPTER).is_file() and not (folder / CONFIG).is_file()
 
 
-def write_base(folder: Path, base: Path) -> None:
-    """Note which model an adapter sits on: by the way there if both lie in one home, or by its whole path."""
+def write_base(folder: Path, base: Path, tasks: Sequence[str] = ()) -> None:
+    """Note which model an adapter sits on: by the way there if both lie in one home, or by its whole path.
+
+    ``tasks`` are the names of those that it was tuned on, in the order of their numbers.
+    """
     beside = base.resolve().parent in folder.resolve().parents
-    said = {"folder": os.path.relpath(base, folder) if beside else str(base.resolve()), "name": base.name}
+    place_of = os.path.relpath(base, folder) if beside else str(base.resolve())
+    said = {"folder": place_of, "name": base.name, "tasks": list(tasks)}
     with draft(folder / BASE) as place:
-        place.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+        place.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def base_of(folder: Path) -> Path:
@@ -38,14 +45,31 @@ def base_of(folder: Path) -> Path:
     Raises:
         DataError: it is not known, or not there any more.
     """
-    try:
-        said = json.loads((folder / BASE).read_text(encoding="utf-8"))
-        base: Path = (folder / str(said["folder"])).resolve()
-    except (OSError, ValueError, KeyError, TypeError) as bad:
-        raise DataError(f"{folder} does not say which model its adapter sits on: {bad}", hint=BASE) from None
+    base = (folder / str(_read_base(folder)["folder"])).resolve()
     if not base.is_dir():
         raise DataError(f"the adapter in {folder.name} sits on {base}, which is not there", hint="put it back there")
     return base
+
+
+def _read_base(folder: Path) -> Mapping[str, Any]:
+    try:
+        said: dict[str, Any] = json.loads((folder / BASE).read_text(encoding="utf-8"))
+        return {**said, "folder": said["folder"]}
+    except (OSError, ValueError, KeyError, TypeError) as bad:
+        raise DataError(f"{folder} does not say which model its adapter sits on: {bad}", hint=BASE) from None
+
+
+def open_decoder(folder: Path, task: str = "") -> Any:
+    """Open a model on the CPU: a decoder with its adapter on it, if one lies there.
+
+    ``task`` is the one that an adapter which weighs its experts by task is asked for; without it, their mean.
+
+    Raises:
+        DataError: there is no model, its adapter's model is gone, or there is no such task.
+    """
+    decoder = _open_whole(plain_of(folder))
+    dress(bearer(decoder), folder, task)
+    return decoder
 
 
 def goes_on(folder: Path, method: Method | None) -> bool:
@@ -68,17 +92,6 @@ def below(folder: Path, method: Method | None) -> Path:
     return base_of(folder) if goes_on(folder, method) else folder
 
 
-def open_decoder(folder: Path) -> Any:
-    """Open a model on the CPU: a decoder with its adapter on it, if one lies there.
-
-    Raises:
-        DataError: there is no model, or its adapter's model is gone.
-    """
-    if not is_adapter(folder):
-        return _open_whole(folder)
-    return open_adapted(folder, base_of(folder))[0]
-
-
 def open_adapted(folder: Path, base: Path) -> "tuple[Any, Adapted]":
     """Open an adapter on the model in ``base``: the decoder, and what sits on it.
 
@@ -98,18 +111,71 @@ def open_plain(folder: Path) -> Any:
         DataError: there is no model.
         LmloopError: the adapter has no fixed weights, so that nothing can sit on top of it.
     """
+    decoder = _open_whole(plain_of(folder))
+    _merge_in(bearer(decoder), folder)
+    return decoder
+
+
+def dress(model: Any, folder: Path, task: str = "") -> None:
+    """Put the adapter in a folder on the whole model that it sits on, those beneath it merged; see `open_decoder`.
+
+    Raises:
+        DataError: it belongs to another model, or there is no such task.
+    """
+    from lmloop.nn.adapters.files import load
+
+    gate = None
+    if is_adapter(folder):
+        _merge_in(model, base_of(folder))
+        adapted = load(model, folder)
+        gate = adapted.gate()
+        if gate is not None:
+            adapted.feed(tasks=_shares(folder, task, len(gate.table)))
+    if task and gate is None:
+        raise DataError(f"{folder.name} does not weigh experts by task", hint="leave task out")
+
+
+def _shares(folder: Path, task: str, most: int) -> "Tensor":
+    """Give how much of each task there is in what is asked, (1, tasks): all of one, or as much of each."""
+    import torch
+
+    names = list(_read_base(folder).get("tasks", ()))
+    if task and task not in names:
+        raise DataError(f"{folder.name} was not tuned on a task {task!r}", hint=closest(task, names))
+    shares_1S = torch.zeros(1, most)
+    shares_1S[0, names.index(task) if task else slice(len(names) or most)] = 1
+    return shares_1S
+
+
+def _merge_in(model: Any, folder: Path) -> None:
+    """Merge the adapter in a folder, and those beneath it, into the model that they sit on."""
     if not is_adapter(folder):
-        return _open_whole(folder)
+        return
+    from lmloop.nn.adapters.files import load
     from lmloop.nn.adapters.merging import merge
 
-    decoder, adapted = open_adapted(folder, base_of(folder))
+    _merge_in(model, base_of(folder))
+    adapted = load(model, folder)
     try:
-        merge(adapted)
+        merge(adapted, only_task(adapted.gate() is not None, _read_base(folder).get("tasks", ())))
     except LmloopError as bad:
         hint = f"{bad.hint}; or tune it by its own method, with the same settings"
         raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", hint) from None
     adapted.remove()
-    return decoder
+
+
+def only_task(by_task: bool, tasks: Sequence[str]) -> int | None:
+    """Give the task that an adapter is merged for: None where its weights do not hang on one.
+
+    Raises:
+        LmloopError: there are several, and so no one set of weights.
+    """
+    if by_task and len(tasks) != 1:
+        raise LmloopError(
+            f"its experts are weighed by task, and it knows {len(tasks) or 'several'}: no one model is equal to it",
+            hint="tune it on one task, take another method, or keep it as an adapter",
+        )
+    return 0 if by_task else None
 
 
 def bearer(decoder: Any) -> Any:

@@ -5,17 +5,19 @@ Shape letters: B rows, T places, Q questions, R replies to each.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from lmloop.core.rows import IGNORED, NOBODY, Rows
+from lmloop.nn.decode import core
 from lmloop.nn.goals.grpo import advantages
 from lmloop.nn.goals.settings import Grpo
 from lmloop.nn.inference.drawing import Drawing
-from lmloop.nn.inference.generation import Wanted, Written, write
-from lmloop.nn.inference.network import DecoderNetwork
+from lmloop.nn.inference.generation import Wanted, Written
+from lmloop.nn.inference.local import Core
 from lmloop.nn.policy import Policy
 
 UNIT = 8
@@ -54,6 +56,10 @@ class Rollouts:
     seed: int
     _last: tuple[int, Rows] | None = field(default=None, init=False)
 
+    @cached_property
+    def _core(self) -> Core:
+        return core(self.policy.decoder)
+
     def batch(self, step: int) -> Rows:
         """Ask some questions, grade the replies, and give them as rows."""
         if self._last is None or self._last[0] != step:
@@ -90,12 +96,10 @@ class Rollouts:
         ]
         decoder, training = self.policy.decoder, self.policy.decoder.training
         decoder.eval()
-        wanted = [Wanted(np.asarray(ids, np.uint32), one) for one in each]
-        if self.policy.adapted is None or self.policy.adapted.gate() is None:
-            found = write(DecoderNetwork(decoder), wanted)
-        else:  # rows that weigh experts by task are written one by one: finished ones leave the batch
+        if self.policy.adapted is not None:
+            # the engine reads all replies as one long row: it has one task
             self.policy.adapted.feed(tasks=torch.tensor([task], device=next(decoder.parameters()).device))
-            found = [write(DecoderNetwork(decoder), [one])[0] for one in wanted]
+        found = self._core.write([Wanted(np.asarray(ids, np.uint32), one) for one in each])
         decoder.train(training)
         return found
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["wsd", "cosine"]
+DECADES = 0
+"""In the place of how often: after 1, 2, 5, 10, 20, 50 steps and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,10 @@ class Schedule:
     def decay_start(self) -> int:
         """After how many steps the rate begins to fall: where others can branch off."""
         return self.warmup if self.kind == "cosine" else max(self.warmup, self.steps - self.decay)
+
+
+def is_due(step: int, every: int) -> bool:
+    """Say whether something that is done every so many steps, or by ``DECADES``, is done after this one."""
+    if every != DECADES:
+        return step % every == 0
+    return str(step).rstrip("0") in ("1", "2", "5")

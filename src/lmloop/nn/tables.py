@@ -1,10 +1,10 @@
 """What any training can be told in tables of a recipe. No torch here: whoever reads a recipe needs only these."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lmloop.nn.schedule import Schedule
+from lmloop.nn.schedule import DECADES, Schedule
 from lmloop.nn.training import Computing, Update
 
 
@@ -49,10 +49,15 @@ class ScheduleTable(Table):
 
 
 class CheckpointTable(Table):
-    """Checkpoints that stay: how often in steps (by default twenty times), and how many of the last are kept."""
+    """Checkpoints that stay: how often in steps (by default twenty times), and how many of the last are kept.
 
-    every: int | None = Field(default=None, ge=1)
+    With ``every = "decades"`` one is made after 1, 2, 5, 10, 20, 50 steps and so on, and all of these are kept.
+    ``verify`` is so many steps that are first done twice, once interrupted and resumed: all bits must be the same.
+    """
+
+    every: Annotated[int, Field(ge=1)] | Literal["decades"] | None = None
     keep: int = Field(default=1, ge=1)
+    verify: int = Field(default=0, ge=0)
 
 
 class ComputeTable(Table):
@@ -91,6 +96,8 @@ class ComputeTable(Table):
         return devices()
 
 
-def every(steps: int, wanted: int | None, times: int) -> int:
+def every(steps: int, wanted: int | Literal["decades"] | None, times: int) -> int:
     """Give how often something is done, in steps."""
+    if wanted == "decades":
+        return DECADES
     return wanted or max(1, steps // times)

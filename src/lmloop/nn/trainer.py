@@ -22,6 +22,7 @@ from lmloop.nn.held import Score, measure
 from lmloop.nn.learner import Learner
 from lmloop.nn.optimizer import set_rate
 from lmloop.nn.parallel import Ranks, reshard, synchronise, whole
+from lmloop.nn.schedule import DECADES, is_due
 from lmloop.nn.training import Computing, Training
 
 METRICS, LATEST, CHECKPOINTS = "metrics.jsonl", "latest", "checkpoints"
@@ -179,7 +180,7 @@ class Trainer:
         last = step == training.steps
         if self.held and (step % training.evaluate_every == 0 or last):
             self._measure(watch)
-        due = step % training.checkpoint_every == 0 or step == training.schedule.decay_start
+        due = is_due(step, training.checkpoint_every) or step == training.schedule.decay_start
         # what to go back to is not saved among bad steps: it may be what makes them bad
         if last or (due and not self.now.guard.skips):
             self._save(self.checkpoints / _name(step))
@@ -323,11 +324,13 @@ class Trainer:
         return sorted(self.checkpoints.glob("step-????????"))
 
     def _prune(self) -> None:
-        """Keep the last checkpoints, and the one where the learning rate began to fall."""
+        """Keep the last checkpoints, the one where the learning rate began to fall, and all that are due by decades."""
         if not self.ranks.first:
             return
-        branch = _name(self.training.schedule.decay_start)
-        others = [path for path in self._fixed() if path.name != branch]
+        kept = {_name(self.training.schedule.decay_start)}
+        if self.training.checkpoint_every == DECADES:
+            kept |= {_name(step) for step in range(self.now.step + 1) if is_due(step, DECADES)}
+        others = [path for path in self._fixed() if path.name not in kept]
         for path in others[: -self.training.keep]:
             rmtree(path)
 

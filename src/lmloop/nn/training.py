@@ -14,7 +14,11 @@ Parallel: TypeAlias = Literal["ddp", "fsdp"]
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """How weights change: the optimizer and its numbers."""
+    """How weights change: the optimizer and its numbers.
+
+    With a ``base_width`` the learning rate is what suits a model of that width, and is carried over to another
+    (:mod:`lmloop.nn.transfer`).
+    """
 
     optimizer: OptimizerName = "adamw"
     learning_rate: float = 3e-3
@@ -23,6 +27,7 @@ class Update:
     beta2: float = 0.95
     clip: float = 1.0
     z_loss: float = 0.0
+    base_width: int = 0
 
 
 @dataclass(frozen=True, slots=True)

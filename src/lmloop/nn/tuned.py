@@ -15,11 +15,12 @@ from lmloop.nn.adapters.adapted import Adapted
 from lmloop.nn.adapters.attach import attach
 from lmloop.nn.adapters.layout import places
 from lmloop.nn.adapters.lowrank import matrix
+from lmloop.nn.adapters.merging import refuse_routed
 from lmloop.nn.decode import write
 from lmloop.nn.decoder import Decoder
 from lmloop.nn.goals.settings import Goal
 from lmloop.nn.inference.drawing import Drawing
-from lmloop.nn.opening import base_of, bearer, goes_on, open_adapted, open_plain
+from lmloop.nn.opening import base_of, bearer, goes_on, only_task, open_adapted, open_plain
 from lmloop.nn.policy import Policy
 from lmloop.nn.shape import Shape
 from lmloop.nn.tuning import Tuning
@@ -47,6 +48,18 @@ def open_policy(folder: Path, method: Method | None, goal: Goal, seed: int) -> P
         decoder.score = nn.Linear(decoder.shape.width, 1, bias=False)
         nn.init.zeros_(decoder.score.weight)
     return Policy(decoder, adapted, reference)
+
+
+def check_merging(policy: Policy, tasks: Sequence[str]) -> None:
+    """See that an adapter can be merged when it is tuned.
+
+    Raises:
+        LmloopError: its weights hang on the token, or on which of several tasks it is.
+    """
+    if policy.adapted is not None:
+        for rider in policy.adapted.riders().values():
+            refuse_routed(policy.adapted, rider)
+        only_task(policy.adapted.gate() is not None, tasks)
 
 
 def sizes(policy: Policy) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The live line of a training: where it stands, how fast it goes, and that pace written down for its report."""
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lmloop.nn.training import Computing, Training
 
 PACE = "pace.jsonl"
+STATM = Path("/proc/self/statm")
 SMOOTH = 0.95
 
 
@@ -52,7 +54,7 @@ class LiveLine:
         """Move the live line."""
         assert self._bar is not None
         self._loss = loss if self._loss is None else SMOOTH * self._loss + (1 - SMOOTH) * loss
-        self._bar.note(f"step {step}, loss {self._loss:.3f}, {pace.utilisation:.0%} of peak")
+        self._bar.note(f"step {step}, loss {self._loss:.3f}, {pace.utilisation:.0%} of peak{_memory()}")
         self._bar.advance(self.training.tokens_per_step)
         self._note({"step": step, "rate": round(pace.tokens_per_second), "share": round(pace.utilisation, 4)})
 
@@ -63,3 +65,12 @@ class LiveLine:
     def _note(self, row: Mapping[str, Any]) -> None:
         with (self.out / WORK / PACE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def _memory() -> str:
+    """Say how much memory this process holds now, where the system tells."""
+    try:
+        pages = int(STATM.read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return ""
+    return f", {pages * os.sysconf('SC_PAGE_SIZE') / 1e9:.1f} GB"

@@ -28,6 +28,7 @@ class How:
         'lmloop sample base "The function returns"      # the newest run of the step',
         'lmloop sample base "今天天气" --tokens 100 --temperature 0.8 --seed 3',
         'lmloop sample models/mine "Once" --count 3     # any folder in Hugging Face\'s form',
+        'lmloop sample toy "the cat"                    # any model by its name, as in every verb',
     ),
 )
 @click.argument("model", shell_complete=complete_run)
@@ -43,15 +44,16 @@ class How:
 )
 @JSON
 def verb(model: str, text: str, home: Path, how: How, as_json: bool) -> None:
-    """Let a model go on with TEXT. MODEL is a run of a step that makes weights, or a folder."""
-    from lmloop.core.lineage import find_run
-    from lmloop.core.model import Sampling
-    from lmloop.core.record import Turn
-    from lmloop.models.lmloop import Lmloop
+    """Let a model go on with TEXT.
 
-    folder = Path(model) if (Path(model) / "config.json").is_file() else find_run(home, model)
-    sampling = Sampling(how.tokens, how.temperature, top_p=0.95, seed=how.seed)
-    replies = Lmloop(folder=str(folder)).generate([(Turn("user", text),)] * how.count, sampling)
+    MODEL is a back-end's name (toy, gguf:FILE, openai:MODEL@URL, ...), a run of a step that makes weights, or a folder.
+    """
+    from lmloop.core.asking import answer
+    from lmloop.core.model import Sampling, Writing, text_prompt
+    from lmloop.core.weights import named_model
+
+    samplings = [Sampling(how.tokens, how.temperature, top_p=0.95, seed=how.seed + n) for n in range(how.count)]
+    replies = answer(named_model(model, home), [Writing(text_prompt(text), sampling) for sampling in samplings])
     if as_json:
         print_json(
             [{"prompt": text, "text": reply.text, "logprob": reply.logprob, "cut": reply.cut} for reply in replies]

@@ -16,8 +16,11 @@ from lmloop.faces.verb import Verb
 if TYPE_CHECKING:
     from lmloop.kernels.tokenizing.formats import AnyTokenizer
 
-USAGE = "[train FILES | compare TOKENIZERS | extend TOKENIZER FILES | lint TOKENIZER | verify TOKENIZER FILES]"
-FORMS = ("train", "compare", "extend", "lint", "verify")
+USAGE = (
+    "[train FILES | compare TOKENIZERS | extend TOKENIZER FILES | lint TOKENIZER | health MODEL | "
+    "verify TOKENIZER FILES]"
+)
+FORMS = ("train", "compare", "extend", "lint", "health", "verify")
 SHOWN = 12
 
 
@@ -31,6 +34,7 @@ SHOWN = 12
         "lmloop tokenizer compare tokenizer.json --on notes/ -o compared/   # also *.model, *.tiktoken, folders",
         "lmloop tokenizer extend tokenizer.json notes/ -o wider/ --set script=Han --set pieces=10",
         "lmloop tokenizer lint tokenizer.json                               # unreachable and odd tokens",
+        "lmloop tokenizer health models/mine                                # tokens that a model has not learned",
         "lmloop tokenizer verify tokenizer.json notes/                      # do all back-ends give the same ids?",
     ),
 )
@@ -52,13 +56,15 @@ def verb(
 
     FILES are text (.txt, .md, .rst) or JSON Lines files, or folders of them. A TOKENIZER is a folder with a
     tokenizer.json, or a file: tokenizer.json, *.model (SentencePiece) or *.tiktoken. What is made
-    is kept, with a report.
+    is kept, with a report. A MODEL is a folder in Hugging Face's form with its tokenizer.
     """
     form, *names = what
     if form not in FORMS or (not names):
         raise click.UsageError(f"tokenizer takes {USAGE}", click.get_current_context())
     if form == "lint":
         _lint(names, as_json)
+    elif form == "health":
+        _health(names, as_json)
     elif form == "verify":
         _verify(names, as_json)
     elif home is None:
@@ -131,6 +137,21 @@ def _lint(names: Sequence[str], as_json: bool) -> None:
                 click.echo(f"{reason}: {total} ({REASONS[reason]})")
                 click.echo("  " + "  ".join(finding.token for finding in rows) + ("  ..." if total > SHOWN else ""))
         click.echo(f"{name}: {len(found)} tokens to look at")
+
+
+def _health(names: Sequence[str], as_json: bool) -> None:
+    from lmloop.stages.token_health import look, rows_of
+
+    for name in names:
+        found = look(Path(name), [], [])
+        rows = list(rows_of(found))
+        if as_json:
+            print_json(rows)
+            continue
+        like = [row for row in rows if row["looks"] == "like the unused"]
+        told = f"{name}: {len(like)} of {len(rows):,} tokens look untrained, "
+        click.echo(told + f"as do {len(found.health.unused)} that no text gives")
+        click.echo("  " + "  ".join(row["token"] for row in like[:SHOWN]) + ("  ..." if len(like) > SHOWN else ""))
 
 
 def _verify(names: Sequence[str], as_json: bool) -> None:

@@ -36,6 +36,35 @@ class Slices:
         return float(slope), float(intercept)
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The runs of one budget, and the parabola of their loss over log N - ``middle``: bend, slope and height."""
+
+    flops: float
+    runs: Points
+    middle: float
+    parabola: tuple[float, float, float]
+
+    def loss(self, params: Floats) -> Floats:
+        """Give the parabola's loss for some sizes."""
+        return np.asarray(np.polyval(self.parabola, np.log(params) - self.middle))
+
+    @property
+    def best(self) -> float:
+        """The size at which the parabola is lowest, if it opens upwards."""
+        bend, slope, _ = self.parabola
+        return float(np.exp(self.middle - slope / (2 * bend)))
+
+    @property
+    def why(self) -> str:
+        """Why no best size can be read off it; empty if one can."""
+        if not self.parabola[0] > 0:
+            return "the losses bend downwards"
+        if not self.runs.params.min() <= self.best <= self.runs.params.max():
+            return "the minimum lies outside of the sizes that were run"
+        return ""
+
+
 def clusters(values: Floats, share: float) -> Ints:
     """Number values by cluster: a new one begins where a value is more than ``share`` above the first of the last."""
     order = np.argsort(values, kind="stable")
@@ -83,25 +112,27 @@ def parabolas(points: Points) -> Slices:
     A budget counts if it has three sizes or more, its parabola opens upwards, and its minimum lies among its runs.
     """
     found, told = [], []
-    budgets = clusters(points.flops, SAME_BUDGET)
-    for number in range(int(budgets.max(initial=-1)) + 1):
-        mine = points.where(budgets == number)
-        if len(np.unique(clusters(mine.params, SAME_SIZE))) < 3:
-            continue
-        flops = float(np.exp(mine.log_flops.mean()))
-        middle = mine.log_params.mean()
-        bend, slope, height = np.polyfit(mine.log_params - middle, mine.loss, 2)
-        best = -slope / (2 * bend) if bend > 0 else np.nan
-        if not bend > 0:
-            told.append(f"{flops:.2g} FLOPs: the losses bend downwards")
-        elif not mine.log_params.min() <= best + middle <= mine.log_params.max():
-            told.append(f"{flops:.2g} FLOPs: the minimum lies outside of the sizes that were run")
+    for budget in budgets(points):
+        if budget.why:
+            told.append(f"{budget.flops:.2g} FLOPs: {budget.why}")
         else:
-            found.append((flops, np.exp(best + middle), height - bend * best * best))
+            found.append((budget.flops, budget.best, float(budget.loss(np.array(budget.best)))))
     if not found and not told:
         told.append("no budget has runs of three sizes")
     columns = np.array(found).reshape(-1, 3).T
     return Slices(columns[0], columns[1], columns[2], tuple(told))
+
+
+def budgets(points: Points) -> Iterator[Budget]:
+    """Give each budget that has three sizes or more, the smallest first."""
+    numbers = clusters(points.flops, SAME_BUDGET)
+    for number in range(int(numbers.max(initial=-1)) + 1):
+        mine = points.where(numbers == number)
+        if len(np.unique(clusters(mine.params, SAME_SIZE))) < 3:
+            continue
+        middle = float(mine.log_params.mean())
+        bend, slope, height = (float(each) for each in np.polyfit(mine.log_params - middle, mine.loss, 2))
+        yield Budget(float(np.exp(mine.log_flops.mean())), mine, middle, (bend, slope, height))
 
 
 def slopes(points: Points, approach: str, draws: int, seed: int) -> Floats:

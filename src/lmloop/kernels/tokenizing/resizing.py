@@ -17,11 +17,9 @@ import numpy.typing as npt
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
+from lmloop.kernels.tokenizing.rows import CONFIG, TYPES, header, is_of_tokens, widen
 
-CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
-TYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "BF16": np.uint16}
-NAMES = ("embed", "wte", "lm_head", "output")
 CHUNK = 16 << 20
 
 
@@ -78,18 +76,18 @@ def new_rows(old: "npt.NDArray[np.float32]", rowmap: Mapping[str, Any]) -> "npt.
 
 
 def _resize_file(file: Path, place: Path, old_rows: int, rowmap: Mapping[str, Any]) -> list[str]:
-    header, start = _header(file)
+    tensors, start = header(file)
     data = np.memmap(file, np.uint8, "r")
-    names = [name for name in header if name != "__metadata__"]
-    names.sort(key=lambda name: header[name]["data_offsets"][0])
+    names = [name for name in tensors if name != "__metadata__"]
+    names.sort(key=lambda name: tensors[name]["data_offsets"][0])
     changed: dict[str, npt.NDArray[Any]] = {}
-    made: dict[str, Any] = {"__metadata__": header["__metadata__"]} if "__metadata__" in header else {}
+    made: dict[str, Any] = {"__metadata__": tensors["__metadata__"]} if "__metadata__" in tensors else {}
     at = 0
     for name in names:
-        row = header[name]
+        row = tensors[name]
         begin, end = (start + offset for offset in row["data_offsets"])
         shape, size = row["shape"], end - begin
-        if shape and shape[0] == old_rows and any(part in name for part in NAMES):
+        if is_of_tokens(name, row, old_rows):
             changed[name] = _grown(name, row, data[begin:end], rowmap)
             shape, size = list(changed[name].shape), changed[name].nbytes
         made[name] = {"dtype": row["dtype"], "shape": shape, "data_offsets": [at, at + size]}
@@ -102,7 +100,7 @@ def _resize_file(file: Path, place: Path, old_rows: int, rowmap: Mapping[str, An
             if name in changed:
                 out.write(changed[name].tobytes())
                 continue
-            begin, end = (start + offset for offset in header[name]["data_offsets"])
+            begin, end = (start + offset for offset in tensors[name]["data_offsets"])
             for part in range(begin, end, CHUNK):
                 out.write(data[part : min(part + CHUNK, end)].tobytes())
     return list(changed)
@@ -113,12 +111,8 @@ def _grown(name: str, row: Mapping[str, Any], data: Any, rowmap: Mapping[str, An
         raise DataError(f"the tensor {name} is of type {row['dtype']}, of which no mean can be taken")
     old = data.view(TYPES[row["dtype"]]).reshape(row["shape"])
     brain = row["dtype"] == "BF16"
-    new = new_rows(_widen(old) if brain else old.astype(np.float32), rowmap)
+    new = new_rows(widen(old) if brain else old.astype(np.float32), rowmap)
     return np.concatenate([old[: rowmap["old_size"]], _narrow(new) if brain else new.astype(old.dtype)])
-
-
-def _widen(bits: "npt.NDArray[np.uint16]") -> "npt.NDArray[np.float32]":
-    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def _narrow(values: "npt.NDArray[np.float32]") -> "npt.NDArray[np.uint16]":
@@ -127,18 +121,9 @@ def _narrow(values: "npt.NDArray[np.float32]") -> "npt.NDArray[np.uint16]":
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 
 
-def _header(file: Path) -> tuple[dict[str, Any], int]:
-    try:
-        with file.open("rb") as data:
-            (size,) = struct.unpack("<Q", data.read(8))
-            return json.loads(data.read(size)), 8 + size
-    except (OSError, ValueError, struct.error, MemoryError) as bad:
-        raise DataError(f"{file} cannot be read as safetensors: {bad}") from None
-
-
 def _size(file: Path) -> int:
-    header, _ = _header(file)
-    return max((row["data_offsets"][1] for name, row in header.items() if name != "__metadata__"), default=0)
+    tensors, _ = header(file)
+    return max((row["data_offsets"][1] for name, row in tensors.items() if name != "__metadata__"), default=0)
 
 
 def _write(place: Path, value: Any) -> None:

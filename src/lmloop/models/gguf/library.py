@@ -6,6 +6,7 @@ calls whose names differ are told apart here. Why not their Python classes: thes
 """
 
 import ctypes
+import os
 from collections.abc import Sequence
 from ctypes import POINTER, c_bool, c_char_p, c_float, c_int8, c_int32, c_void_p
 from functools import cache
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from lmloop.core.errors import ExtraMissing
 
-PACKAGES = {"llama_cpp": "llama_cpp.llama_cpp", "ik_llama_cpp": "ik_llama_cpp._ctypes_api"}
+FORK = "ik_llama_cpp"
+PACKAGES = {"llama_cpp": "llama_cpp.llama_cpp", FORK: "ik_llama_cpp._ctypes_api"}
 """The packages in the order in which they are looked for, and the module of each that has its structures."""
 
 _LOG = ctypes.CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
@@ -38,7 +40,7 @@ _CALLS: dict[str, tuple[list[Any], Any]] = {
     "llama_model_n_embd": ([c_void_p], c_int32),
     "llama_decode": ([c_void_p, "batch"], c_int32),
     "llama_get_logits_ith": ([c_void_p, c_int32], POINTER(c_float)),
-    "llama_get_embeddings_seq": ([c_void_p, c_int32], POINTER(c_float)),
+    "llama_get_embeddings_ith": ([c_void_p, c_int32], POINTER(c_float)),
     "llama_pooling_type": ([c_void_p], c_int32),
     "llama_model_default_params": ([], "model"),
     "llama_context_default_params": ([], "context"),
@@ -56,6 +58,8 @@ class Library:
 
     def __init__(self, package: str) -> None:
         self.package = package
+        # threads that spin while they wait take minutes where other processes want the same cores
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         self.module = import_module(PACKAGES[package])
         self._handle = ctypes.CDLL(self.module._lib._name)
         newest = hasattr(self._handle, "llama_get_memory")

@@ -15,13 +15,22 @@ from numpy.typing import NDArray
 from lmloop.core.errors import DataError, StepError
 from lmloop.core.model import Prompt, raw_text
 from lmloop.kernels.tokenizing.chat import Template
-from lmloop.models.gguf.library import Library, library, row
+from lmloop.models.gguf.library import FORK, Library, library, row
 
 BATCH = 512
-"""So many tokens are computed together."""
+"""So many tokens are computed together, where the library does that right."""
 
-MEAN = 1
-"""The pooling type that takes the mean of all vectors of a text."""
+SMALL = 16
+"""So many are otherwise: fewer than the 32 from which on other loops compute them."""
+
+TRIED = 48
+"""So many tokens tell whether large steps are right."""
+
+APART = 0.1
+"""So many nats, on average, the two ways may be apart: rounding makes thousandths, wrong loops whole nats."""
+
+UNPOOLED = 0
+"""The pooling type that leaves each token its vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,11 @@ class Step:
     places: list[int]
     sequences: list[int]
     asked: list[bool]
+
+    def part(self, first: int, end: int) -> "Step":
+        """Give some of the tokens."""
+        here = slice(first, end)
+        return Step(self.tokens[here], self.places[here], self.sequences[here], self.asked[here])
 
 
 class Loaded:
@@ -51,15 +65,19 @@ class Loaded:
             raise DataError(f"llama.cpp cannot read {file}", hint="is it a whole GGUF file, of a model it knows?")
         self.vocabulary = self.library.call("model_get_vocab", self._model)
         self.size = int(self.library.call("vocab_n_tokens", self.vocabulary))
+        self.width = int(self.library.call("model_n_embd", self._model))
         self.cells = min(cells, int(self.library.call("n_ctx_train", self._model)) * (1 if embeds else rows))
         self.context = min(self.cells, int(self.library.call("n_ctx_train", self._model)))
         self._context = self._open()
         self._memory = self.library.memory(self._context)
+        self.batch = BATCH
+        if (not embeds and not self._is_right()) or (embeds and self.library.package == FORK):
+            self.batch = SMALL
 
     @property
     def writers(self) -> int:
         """How many texts may be written side by side: the fork mixes up sequences of several lengths."""
-        return 1 if self.library.package == "ik_llama_cpp" else self.rows - 1
+        return 1 if self.library.package == FORK else self.rows - 1
 
     @property
     def most_asked(self) -> int:
@@ -133,12 +151,19 @@ class Loaded:
         Raises:
             StepError: it does not fit into the cache.
         """
+        firsts = range(0, len(step.tokens), self.batch)
+        return np.concatenate([self._compute(step.part(first, first + self.batch)) for first in firsts])
+
+    def _compute(self, step: Step) -> NDArray[np.float32]:
         batch = self.library.batch(step.tokens, step.places, step.sequences, step.asked)
         failed = self.library.call("decode", self._context, batch)
         if failed:
             raise StepError(f"llama.cpp could not compute {len(step.tokens)} tokens (code {failed})")
         places = [place for place, asked in enumerate(step.asked) if asked]
-        if self.embeds or not places:
+        if self.embeds:
+            found = [row(self.library.call("get_embeddings_ith", self._context, n), self.width) for n in places]
+            return np.stack(found)
+        if not places:
             return np.empty((0, self.size), np.float32)
         logits = [row(self.library.call("get_logits_ith", self._context, place), self.size) for place in places]
         return log_softmax(np.stack(logits))
@@ -164,13 +189,12 @@ class Loaded:
 
     def embedding(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         """Give the vector of a text, of length 1."""
-        width = int(self.library.call("model_n_embd", self._model))
         if not tokens:
-            return np.zeros(width, np.float32)
+            return np.zeros(self.width, np.float32)
         self.forget(0)
         part = list(tokens[: min(self.context, BATCH)])
-        self.compute(Step(part, list(range(len(part))), [0] * len(part), [True] * len(part)))
-        vector = row(self.library.call("get_embeddings_seq", self._context, 0), width)
+        vectors = self.compute(Step(part, list(range(len(part))), [0] * len(part), [True] * len(part)))
+        vector = vectors.mean(axis=0)
         return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
 
     def _open(self) -> Any:
@@ -178,17 +202,33 @@ class Loaded:
         # one sequence may take all cells, and several share them
         wanted = {"n_ctx": self.cells, "n_batch": BATCH, "n_ubatch": BATCH, "n_seq_max": self.rows, "kv_unified": True}
         if self.embeds:
-            wanted |= {"embeddings": True, "pooling_type": MEAN}
+            wanted |= {"embeddings": True, "pooling_type": UNPOOLED}
         for name, value in {**wanted, "n_threads": _threads(), "n_threads_batch": _threads()}.items():
             if name in dict(settings._fields_):
                 setattr(settings, name, value)
-        if self.library.package == "ik_llama_cpp":
+        if self.library.package == FORK:
             # its flash attention stops the process on longer prompts where the CPU lacks AVX-VNNI
             settings.flash_attn = False
         context = self.library.call("init_from_model", self._model, settings)
         if not context:
             raise StepError("llama.cpp could not open the model: is there memory for it?", hint="lower context or rows")
         return context
+
+    def _is_right(self) -> bool:
+        """Compute some tokens at once and bit by bit; tell whether the two agree.
+
+        Some builds compute large steps by loops that are wrong on some processors: ik-llama-cpp-python 0.1.5 does for
+        4-bit weights where the processor has no AVX-VNNI.
+        """
+        count = min(TRIED, self.context)
+        tokens = [(7919 * place + 11) % self.size for place in range(count)]
+        step = Step(tokens, list(range(count)), [0] * count, [place >= count - SMALL for place in range(count)])
+        self.clear()
+        large = self._compute(step)
+        self.clear()
+        small = np.concatenate([self._compute(step.part(first, first + SMALL)) for first in range(0, count, SMALL)])
+        self.clear()
+        return float((np.exp(small) * (small - large)).sum(axis=1).mean()) < APART
 
     def _word(self, name: str) -> str:
         token = self.library.call(name, self.vocabulary)

@@ -109,6 +109,7 @@ class TaskRouter(nn.Module):
         tasks = frame.inputs.of_rows(frame.inputs.tasks)
         if tasks is None:
             raise DataError("this adapter weighs its experts by task", hint="give the rows' tasks")
+        tasks = tasks.to(self.table.device)
         weighed = Weighed(spread_weights(self.of(tasks), len(x_NI)), None, self.experts)
         watch(weighed, frame, place)
         return weighed

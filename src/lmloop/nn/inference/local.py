@@ -1,17 +1,17 @@
 """A model in this process, asked in texts: what the back-ends for local weights have in common."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from lmloop.core.model import Done, Prompt, Reply, Sampling, Writing
-from lmloop.nn.inference import embedding, encoding, generation, plain, scoring
+from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing
+from lmloop.nn.inference import embedding, encoding, generation, plain, scoring, streaming, tracing
 from lmloop.nn.inference.drawing import Drawing
 from lmloop.nn.inference.encoding import Codec, Pair, Side
-from lmloop.nn.inference.generation import Wanted, Written
+from lmloop.nn.inference.generation import Ended, Wanted, Written
 from lmloop.nn.inference.network import Network
 from lmloop.nn.inference.scoring import Scored
 from lmloop.nn.inference.stopping import Tail, cut
@@ -26,11 +26,11 @@ class Core(Protocol):
         """How many places it can tell apart."""
         ...
 
-    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told) -> list[Scored]:
+    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told | None = None) -> list[Scored]:
         """Score continuations."""
         ...
 
-    def write(self, wanted: Sequence[Wanted], told: generation.Told) -> list[Written]:
+    def write(self, wanted: Sequence[Wanted], told: generation.Told | None = None) -> list[Written]:
         """Write replies."""
         ...
 
@@ -51,11 +51,11 @@ class Mixed:
         """How many places it can tell apart."""
         return self.network.context
 
-    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told) -> list[Scored]:
+    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told | None = None) -> list[Scored]:
         """Score continuations."""
         return scoring.score(self.network, pairs, told)
 
-    def write(self, wanted: Sequence[Wanted], told: generation.Told) -> list[Written]:
+    def write(self, wanted: Sequence[Wanted], told: generation.Told | None = None) -> list[Written]:
         """Write replies."""
         room = generation.Room.on(self.network.device)
         room = generation.Room(self.rows, room.memory) if self.rows else room
@@ -74,11 +74,11 @@ class Plain:
     context: int
     why: str
 
-    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told) -> list[Scored]:
+    def score(self, pairs: Sequence[tuple[Ids, Ids]], told: scoring.Told | None = None) -> list[Scored]:
         """Score continuations."""
         return plain.score(self.model, pairs, told)
 
-    def write(self, wanted: Sequence[Wanted], told: generation.Told) -> list[Written]:
+    def write(self, wanted: Sequence[Wanted], told: generation.Told | None = None) -> list[Written]:
         """Write replies."""
         return plain.write(self.model, wanted, told)
 
@@ -123,6 +123,9 @@ class Local:
 
     def write(self, requests: Sequence[Writing], done: Done | None) -> list[Reply]:
         """Answer each request."""
+        return self._write(requests, done)
+
+    def _write(self, requests: Sequence[Writing], done: Done | None, heard: Ended | None = None) -> list[Reply]:
         replies: dict[int, Reply] = {}
         encoded = encoding.encode_prompts(self.codec, [request.prompt for request in requests])
         wanted, left_out = [], []
@@ -130,7 +133,8 @@ class Local:
             most = min(request.sampling.max_tokens, max(1, self.core.context - 1))
             kept = encoding.cut(ids, self.core.context - most, self.side)
             left_out.append(len(ids) - len(kept))
-            wanted.append(Wanted(kept, self._drawing(request.sampling, most), self._ended(request.sampling)))
+            ended = _either(heard, self._ended(request.sampling))
+            wanted.append(Wanted(kept, self._drawing(request.sampling, most), ended))
 
         def told(number: int, written: Written) -> None:
             text, stopped = cut(self.codec.decode(written.ids), requests[number].sampling.stop)
@@ -147,6 +151,18 @@ class Local:
         self.core.write(wanted, told)
         return [replies[number] for number in range(len(requests))]
 
+    def trace(self, asked: Sequence[tuple[Prompt, str]]) -> list[list[Token]]:
+        """Give each token of each text with its log-probability behind all before it."""
+        return tracing.trace(self.core.score, self.codec, asked, self.core.context)
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
+        """Give pieces of a reply as they are written; return the whole."""
+
+        def write(heard: Callable[[Sequence[int]], bool]) -> Reply:
+            return self._write([Writing(prompt, sampling)], None, heard)[0]
+
+        return streaming.stream(write, self.codec.decode, sampling.stop)
+
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Give a vector for each text: the mean of its tokens' last hidden vectors."""
         ids = self.codec.encode([encoding.Reading(text) for text in texts])
@@ -158,9 +174,16 @@ class Local:
     def _drawing(self, sampling: Sampling, most: int) -> Drawing:
         return Drawing(most, sampling.temperature, sampling.top_p, sampling.seed, self.codec.ends)
 
-    def _ended(self, sampling: Sampling) -> Callable[[Sequence[int]], bool] | None:
+    def _ended(self, sampling: Sampling) -> Ended | None:
         stops = [stop for stop in sampling.stop if stop]
         return Tail(self.codec.decode, stops).ended if stops else None
+
+
+def _either(heard: Ended | None, ended: Ended | None) -> Ended | None:
+    """Let both hear of each token; one is enough to end a reply."""
+    if heard is None or ended is None:
+        return heard or ended
+    return lambda ids: bool(heard(ids)) | bool(ended(ids))
 
 
 def _begun(text: str, first: Pair) -> Reply:

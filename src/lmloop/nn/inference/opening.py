@@ -17,10 +17,12 @@ import torch
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
 from lmloop.core.model import Prompt
+from lmloop.kernels.tokenizing import TEMPLATE
 from lmloop.nn.inference.encoding import Reading, Side
 from lmloop.nn.inference.hub import Refused, context_of, held
 from lmloop.nn.inference.local import Core, Local, Mixed, Plain
 from lmloop.nn.inference.trie import Ids
+from lmloop.nn.opening import dress, is_adapter, plain_of
 
 EXTRA = "huggingface"
 
@@ -28,7 +30,7 @@ EXTRA = "huggingface"
 @dataclass(frozen=True, slots=True)
 class Opening:
     """How a model is opened: numbers' type (``auto``: that of the weights on a GPU, float32 on a CPU), device, or a
-    map of layers to devices, the version on the hub, and how many rows are written at once.
+    map of layers to devices, the version on the hub, how many rows are written at once, and for which task.
     """
 
     dtype: str = "auto"
@@ -37,6 +39,7 @@ class Opening:
     revision: str = ""
     rows: int = 0
     side: Side = "left"
+    task: str = ""
 
 
 def load(name: str, opening: Opening) -> Local:
@@ -47,12 +50,27 @@ def load(name: str, opening: Opening) -> Local:
     """
     transformers = need("transformers", EXTRA)
     _check(name)
+    adapter = Path(name) if is_adapter(Path(name)) else None
+    name = str(plain_of(adapter)) if adapter is not None else name
     how: dict[str, Any] = {"revision": opening.revision} if opening.revision else {}
     with _told(name):
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **how)
         model = _model(transformers, name, opening, how)
+    if adapter is not None:
+        _wear(transformers, (model, tokenizer), adapter, opening.task)
     codec = HubCodec(tokenizer, _ends(model, tokenizer))
     return Local(core_of(model, opening.rows), codec, opening.side)
+
+
+def _wear(transformers: Any, opened: tuple[Any, Any], adapter: Path, task: str) -> None:
+    """Put an adapter on its model, and give both what a tuning wrote beside it: its template and what ends a reply."""
+    model, tokenizer = opened
+    dress(model, adapter, task)
+    model.eval()
+    if (adapter / TEMPLATE).is_file():
+        tokenizer.chat_template = (adapter / TEMPLATE).read_text(encoding="utf-8")
+    if (adapter / transformers.utils.GENERATION_CONFIG_NAME).is_file():
+        model.generation_config = transformers.GenerationConfig.from_pretrained(adapter)
 
 
 def _check(name: str) -> None:

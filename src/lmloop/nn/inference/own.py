@@ -19,19 +19,19 @@ from lmloop.nn.inference.trie import Ids
 from lmloop.nn.opening import open_decoder
 
 
-def load(folder: Path, rows: int = 0) -> Local:
-    """Open a model, on the GPU if there is one.
+def load(folder: Path, rows: int = 0, task: str = "") -> Local:
+    """Open a model, on the GPU if there is one; for one ``task``, if its adapter weighs experts by task.
 
     Raises:
         DataError: it is no model that we know, or it has no tokenizer.
     """
     codec = OwnCodec(Tokenizer.load(folder), Template.load(folder))
-    return Local(Mixed(DecoderNetwork(load_decoder(folder)), rows), codec)
+    return Local(Mixed(DecoderNetwork(load_decoder(folder, task)), rows), codec)
 
 
-def load_decoder(folder: Path) -> Decoder:
+def load_decoder(folder: Path, task: str = "") -> Decoder:
     """Read the weights, with their adapter if one lies there, ready to be asked."""
-    model: Decoder = open_decoder(folder)
+    model: Decoder = open_decoder(folder, task)
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 

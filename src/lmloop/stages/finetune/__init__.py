@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,11 +36,11 @@ from lmloop.nn.tables import ComputeTable, every
 from lmloop.nn.training import Computing, Training, Update
 from lmloop.report import blocks
 from lmloop.stages.finetune import planning
-from lmloop.stages.finetune.asking import reply_ends
+from lmloop.stages.finetune.asking import Asked, reply_ends
 from lmloop.stages.finetune.encoding import Encoder
 from lmloop.stages.finetune.job import Data, Job
 from lmloop.stages.finetune.process import BASELINE, carry_out
-from lmloop.stages.finetune.rendering import Reading, RenderTask, render_shard, template_digest, total
+from lmloop.stages.finetune.rendering import Reading, RenderTask, keep, render_shard, template_digest, total
 from lmloop.stages.finetune.seeing import describe
 from lmloop.stages.finetune.settings import DataTable, EvaluateTable, MethodOrFull, OptimizerTable, ScheduleTable
 
@@ -128,8 +129,11 @@ class Finetune(Step):
         if self.baseline and goes_on(folder, self.method):
             raise RecipeError("what goes on with trained experts has no baseline: a LoRA would begin from nothing")
         self._tokenizer(folder, out)
-        results = self._render(inputs, out, context) if self.objective.reads != "tasks" else []
-        job = self._job(folder, results, out, context) if results else self._rewarded(folder, inputs, out, context)
+        if self.objective.reads == "tasks":
+            job, results = self._rewarded(folder, inputs, out, context)
+        else:
+            results = self._render(inputs, out, context)
+            job = self._job(folder, results, out, context)
         self._train(job, context)
         back_end = "lmloop" if is_ours(plain_of(folder)) else "transformers"
         write_model(out, {"use": "reward" if self.objective.use == "reward" else back_end})
@@ -192,8 +196,10 @@ class Finetune(Step):
             )
         return results
 
-    def _rewarded(self, folder: Path, inputs: Sequence[Artifact], out: Path, context: Context) -> Job:
-        """Plan a tuning on tasks that grade what the model writes."""
+    def _rewarded(
+        self, folder: Path, inputs: Sequence[Artifact], out: Path, context: Context
+    ) -> tuple[Job, list[Result]]:
+        """Plan a tuning on tasks that grade what the model writes; what cannot be asked is counted and kept."""
         goal = self.objective
         assert isinstance(goal, Grpo)
         if not self.tasks or any(item.kind == "records" for item in inputs) or self.compute.processes() > 1:
@@ -221,7 +227,8 @@ class Finetune(Step):
         training = self._steps(folder, steps, goal.questions * goal.replies, length, context)
         encoder = Encoder(asked.tokenizer, Template.load(out), "last", self.context, "cut")
         ends = reply_ends(encoder)
-        return replace(job, training=training, samples=samples[: self.evaluate.samples], ends=ends)
+        job = replace(job, training=training, samples=samples[: self.evaluate.samples], ends=ends)
+        return job, [_left(asked, names, out)]
 
     def _check(self, tasks: Sequence[str]) -> None:
         """See that the settings go together."""
@@ -316,6 +323,16 @@ class Finetune(Step):
         place = job.out / WORK / "job.json"
         job.write(place)
         launch("lmloop.stages.finetune.rank", place, ranks)
+
+
+def _left(asked: Asked, names: Sequence[str], out: Path) -> Result:
+    """Count the questions, and keep those that cannot be asked."""
+    why = [reason for _, reason in asked.left]
+    if why:
+        keep(out / DROPPED / "00000.parquet", [record for record, _ in asked.left], why)
+    prune(out / DROPPED, {"00000.parquet"} if why else set())
+    tasks = Counter(names[number] for number, _, _ in asked.questions)
+    return {"counts": {"train": len(asked.questions)}, "by_task": dict(tasks), "reasons": dict(Counter(why))}
 
 
 def _samples(results: Sequence[Result], tasks: Sequence[str], most: int) -> list[tuple[int, str, list[int]]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lmloop.core.errors import RecipeError
-from lmloop.core.model import Reply, Writing
+from lmloop.core.model import Prompt, Reply, Writing
 from lmloop.core.part import build
 from lmloop.core.record import Record, Turn
 from lmloop.core.task import Task
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """All questions: the number of its task, its record, and the ids of its prompt; ``each`` are asked in a step."""
+    """All questions: the number of its task, its record, and the ids of its prompt; ``each`` are asked in a step.
+
+    ``left`` are those that cannot be asked, each with the reason.
+    """
 
     tasks: Sequence[Task]
     questions: Sequence[tuple[int, Record, list[int]]]
@@ -31,6 +34,7 @@ class Asked:
 
     each: int
     seed: int
+    left: Sequence[tuple[Record, str]] = ()
 
     def chosen(self, step: int) -> list[int]:
         """Choose a step's questions: every one once, before any comes again."""
@@ -64,13 +68,14 @@ def reply_ends(encoder: Encoder) -> list[int]:
 
 
 def ask(specs: Sequence[Any], encoder: Encoder, goal: Grpo, seed: int) -> Asked:
-    """Collect the questions of tasks; what does not fit into the context before a reply is left out.
+    """Collect the questions of tasks; what does not fit into the context before a reply is left out, and kept.
 
     Raises:
         RecipeError: a task does not ask for one written reply, or nothing is left to ask.
     """
     tasks = [cast(Task, build("tasks", spec)) for spec in specs]
     found: list[tuple[int, Record, list[int]]] = []
+    left: list[tuple[Record, str]] = []
     for number, task in enumerate(tasks):
         for record in task.questions():
             requests = task.ask(record)
@@ -80,11 +85,19 @@ def ask(specs: Sequence[Any], encoder: Encoder, goal: Grpo, seed: int) -> Asked:
                     hint="a reward needs a task whose questions are answered in writing",
                 )
             try:
-                ids = encoder.prompt(requests[0].prompt)
-            except Unfit:
-                continue
-            if 0 < len(ids) <= encoder.context - goal.tokens:
-                found.append((number, record, ids))
+                found.append((number, record, _fitting(encoder, requests[0].prompt, goal.tokens)))
+            except Unfit as unfit:
+                left.append((record, str(unfit)))
     if not found:
         raise RecipeError("the tasks have no question that fits the context", hint="raise context, or lower tokens")
-    return Asked(tasks, found, encoder.tokenizer, goal.questions, seed)
+    return Asked(tasks, found, encoder.tokenizer, goal.questions, seed, left)
+
+
+def _fitting(encoder: Encoder, prompt: Prompt, tokens: int) -> list[int]:
+    """Give the ids of a prompt that leaves room for a reply of so many tokens."""
+    ids = encoder.prompt(prompt)
+    if not ids:
+        raise Unfit("the prompt is empty")
+    if len(ids) > encoder.context - tokens:
+        raise Unfit("the prompt leaves no room for a reply")
+    return ids

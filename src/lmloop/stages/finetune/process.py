@@ -22,10 +22,12 @@ ROUTED_PARTS = 16
 def carry_out(job: Job, progress: Progress) -> None:
     """Tune, in this process; the first of several ranks speaks, and writes the result."""
     from lmloop.nn.trainer import Trainer
-    from lmloop.nn.tuned import open_policy, sizes, take, weights_a_rank
+    from lmloop.nn.tuned import check_merging, open_policy, sizes, take, weights_a_rank
     from lmloop.nn.tuning import Tuning
 
     policy = open_policy(job.base, job.build_method(), job.settings, job.training.seed)
+    if job.merged:
+        check_merging(policy, job.data.tasks)
     trained, whole = sizes(policy)
     tuning = Tuning(policy, job.settings)
     trainer = Trainer(tuning, job.training, _batches(job, policy), job.held(), job.out)
@@ -66,7 +68,6 @@ def _batches(job: Job, policy: "Policy") -> Batches:
 
 def _look(job: Job, tuning: "Tuning", batches: Batches) -> None:
     """Note what the routers do with held-out rows, and what is replied to some prompts before and after."""
-    from lmloop.nn.foreign import Foreign
     from lmloop.nn.inference.drawing import Drawing
     from lmloop.nn.tuned import replies, routing
 
@@ -74,7 +75,7 @@ def _look(job: Job, tuning: "Tuning", batches: Batches) -> None:
         parts = [part for held in job.held().values() for part in held] or [batches.batch(0)]
         found = routing(tuning, parts[:: max(1, len(parts) // ROUTED_PARTS)])
         note(job.out, ROUTING, {"tasks": list(job.data.tasks), **found})
-    if not job.samples or isinstance(tuning.decoder, Foreign):
+    if not job.samples:
         return
     tokenizer = Tokenizer.load(job.tokenizer)
     prompts = [(task, ids) for task, _, ids in job.samples]
@@ -92,7 +93,7 @@ def _write(job: Job, policy: "Policy") -> None:
     from lmloop.nn.adapters.files import save
     from lmloop.nn.foreign import Foreign
     from lmloop.nn.huggingface import write_model
-    from lmloop.nn.opening import bearer, below, write_base
+    from lmloop.nn.opening import bearer, below, only_task, write_base
     from lmloop.nn.rewarding import write_head
 
     tokenizer = Tokenizer.load(job.tokenizer)
@@ -103,10 +104,14 @@ def _write(job: Job, policy: "Policy") -> None:
         place = job.out / "adapter" if job.merged else job.out
         base = below(job.base, adapted.method)
         save(adapted, place, str(base) if isinstance(decoder, Foreign) else base.name)
-        write_base(place, base)
+        write_base(place, base, job.data.tasks)
         if not job.merged:
             return
-    state = bearer(decoder).state_dict() if adapted is None else merged_state(adapted)
+    state = (
+        bearer(decoder).state_dict()
+        if adapted is None
+        else merged_state(adapted, only_task(adapted.gate() is not None, job.data.tasks))
+    )
     plain = {name: value for name, value in state.items() if not name.startswith("score.")}
     if isinstance(decoder, Foreign):
         decoder.save(job.out, plain)

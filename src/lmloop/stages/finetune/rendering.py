@@ -97,7 +97,7 @@ def render_shard(task: RenderTask) -> Result:
         files.append(task.work / kind / f"{task.name}.npz")
         writer.write(files[-1])
     if left:
-        files.append(_keep(task, left, why))
+        files.append(keep(task.out / DROPPED / f"{task.name}.parquet", left, why))
     learnt = sum(sum(each.learnt) for each in writers["train"].examples)
     tokens = sum(len(each.ids) for each in writers["train"].examples)
     return {
@@ -120,11 +120,11 @@ def _task(record: Record, task: RenderTask) -> str:
     return str(record.meta.get(task.reading.task) or "other") if task.reading.task else task.source
 
 
-def _keep(task: RenderTask, left: list[Record], why: list[str]) -> Path:
-    path = task.out / DROPPED / f"{task.name}.parquet"
+def keep(path: Path, left: Sequence[Record], why: Sequence[str]) -> Path:
+    """Write down what was left out, each with the reason, to look at."""
     batch = from_records(left)
     batch = batch.append_column(DROP_OP, pa.array([NAME] * len(left), pa.string()))
-    batch = batch.append_column(DROP_REASON, pa.array(why, pa.string()))
+    batch = batch.append_column(DROP_REASON, pa.array(list(why), pa.string()))
     with ShardWriter(path) as writer:
         writer.write(batch)
     return path

@@ -139,13 +139,14 @@ def _size(place: Path) -> Mapping[str, int]:
 def _data(results: Sequence[Result]) -> list[blocks.Block]:
     tasks, reasons = total(results, "by_task"), total(results, "reasons")
     counts = total(results, "counts")
-    figures = [
-        blocks.Figure("examples", counts["train"], caption="to learn from"),
-        blocks.Figure("held out", counts.get("held", 0), caption="to measure with"),
-        blocks.Figure("tokens", counts["tokens"], caption=f"{counts['learnt']:,} of them are learnt"),
-        blocks.Figure("cut", counts.get("cut", 0), caption="texts that lost their end"),
-        blocks.Figure("left out", sum(reasons.values()), caption="records, each with its reason"),
-    ]
+    figures = [blocks.Figure("examples", counts["train"], caption="to learn from")]
+    if "tokens" in counts:  # questions that are answered by the model itself have none
+        figures += [
+            blocks.Figure("held out", counts.get("held", 0), caption="to measure with"),
+            blocks.Figure("tokens", counts["tokens"], caption=f"{counts['learnt']:,} of them are learnt"),
+            blocks.Figure("cut", counts.get("cut", 0), caption="texts that lost their end"),
+        ]
+    figures.append(blocks.Figure("left out", sum(reasons.values()), caption="records, each with its reason"))
     found: list[blocks.Block] = [blocks.Numbers("The examples", tuple(figures))]
     if len(tasks) > 1:
         names = tuple(sorted(tasks))

@@ -46,12 +46,21 @@ def _tasks(places: Places, tasks: Sequence[str]) -> blocks.Heat:
     )
 
 
-def _entropy(places: Places) -> blocks.Curve:
+def _entropy(places: Places) -> blocks.Block:
+    kinds = (("of a token's weights", "token_entropy"), ("of the load", "load_entropy"))
+    if len(places) == 1:  # a line of one point is none
+        (place,) = places.values()
+        captions = (
+            "of the largest possible; low: the router is sure",
+            "1: all experts are used alike; low: some lie idle",
+        )
+        figures = [
+            blocks.Figure(name, round(float(place[key]), 3), caption=caption)
+            for (name, key), caption in zip(kinds, captions, strict=True)
+        ]
+        return blocks.Numbers("Entropy of the router", tuple(figures))
     x = tuple(range(1, len(places) + 1))
-    lines = [
-        blocks.Line(name, x, tuple(float(place[key]) for place in places.values()))
-        for name, key in (("of a token's weights", "token_entropy"), ("of the load", "load_entropy"))
-    ]
+    lines = [blocks.Line(name, x, tuple(float(place[key]) for place in places.values())) for name, key in kinds]
     note = "1 is even; a low line for tokens are sure routers, a low one for the load are experts that lie idle"
     return blocks.Curve("Entropy of the routers", tuple(lines), "router", "of the largest possible", note=note)
 

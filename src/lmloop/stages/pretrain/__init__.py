@@ -12,6 +12,7 @@ from lmloop.core.card import WORK
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.core.weights import write_model
 from lmloop.kernels.tokenizing import FILE, Tokenizer
 from lmloop.nn.huggingface import CONFIG, read_config
 from lmloop.nn.launching import launch
@@ -24,6 +25,7 @@ from lmloop.stages.pretrain.job import Job, common_index, sources
 from lmloop.stages.pretrain.process import carry_out
 from lmloop.stages.pretrain.seeing import describe
 from lmloop.stages.pretrain.settings import EvaluateTable, ModelTable, OptimizerTable, WeightCurve
+from lmloop.stages.pretrain.verifying import verify
 
 
 class Pretrain(Step):
@@ -38,10 +40,11 @@ class Pretrain(Step):
     ``optimizer`` is ``adamw`` or ``muon``, with learning_rate, weight_decay, betas, clip and z_loss.
     ``schedule`` is ``wsd`` or ``cosine``, with warmup and decay as shares of all steps, and a floor.
     ``evaluate`` says how often to measure, on how many tokens a source, and what prompts to sample.
-    ``checkpoints`` says how often to save, and how many of the last to keep.
+    ``checkpoints`` says how often to save, how many of the last to keep, and whether to prove first that it resumes.
     ``compute`` is precision, compile, recompute, threads, micro rows, ranks, and parallel: ``ddp`` or ``fsdp``.
     """
 
+    version: ClassVar[int] = 2
     takes: ClassVar[tuple[Kind, ...]] = ("tokens", "weights")
     makes: ClassVar[Kind] = "weights"
     needs: ClassVar[tuple[Kind, ...]] = ("tokens",)
@@ -77,14 +80,27 @@ class Pretrain(Step):
         job = self._job(inputs, out, context)
         for line in planning.said_before(job.shape, job.training, list(job.weights)):
             context.progress.say(line)
+        verified = self._verify(job, context)
         self._train(job, context)
         for path in sorted(job.tokenizer.iterdir()):
             copyfile(path, out / path.name)
+        write_model(out, {"use": "lmloop"})
         taken = job.batches().taken(job.training.steps)
         read = {name: (taken[name] - job.taken.get(name, 0)) * self.context for name in taken}
         shown, metrics = describe(job, read)
         blocks.write(out / BLOCKS, shown)
-        return metrics
+        return {**metrics, **verified}
+
+    def _verify(self, job: Job, context: Context) -> Metrics:
+        """Prove that it would resume bit for bit, where that is wanted and it has not begun."""
+        steps = min(self.checkpoints.verify, job.training.steps)
+        if not steps:
+            return {}
+        if self.compute.processes() > 1:
+            raise RecipeError("checkpoints.verify tries one process", hint="compute.ranks = 1, or leave it out")
+        if not (job.out / "checkpoints").exists():
+            context.progress.say(verify(job, steps))
+        return {"verified_steps": steps}
 
     def _train(self, job: Job, context: Context) -> None:
         ranks = self.compute.processes()
@@ -135,7 +151,9 @@ class Pretrain(Step):
             context=self.context,
             seed=context.seed,
             schedule=planning.schedule_of(self.schedule, steps, annealing),
-            update=self.optimizer.update(planning.learning_rate(shape, continued and not annealing)),
+            update=self.optimizer.update(
+                planning.learning_rate(self.optimizer.base_width or shape.width, continued and not annealing)
+            ),
             computing=self.compute.computing(context.workers),
             evaluate_every=every(steps, self.evaluate.every, planning.EVALUATIONS),
             checkpoint_every=every(steps, self.checkpoints.every, planning.CHECKPOINTS),

@@ -44,12 +44,12 @@ def shape_of(depth: int, context: int, vocabulary: int, table: ModelTable) -> Sh
     return shape
 
 
-def learning_rate(shape: Shape, continued: bool) -> float:
+def learning_rate(width: int, continued: bool) -> float:
     """Give the default rate: 0.003 at width 128, falling as width^(-2/3); a third of it to go on with a trained model.
 
     A rule of thumb and not measured here: it gives 9e-4 at width 768, about what published models of that size took.
     """
-    rate = 3e-3 * (128 / shape.width) ** (2 / 3) * (CONTINUED_RATE if continued else 1.0)
+    rate = 3e-3 * (128 / width) ** (2 / 3) * (CONTINUED_RATE if continued else 1.0)
     return float(f"{rate:.3g}")
 
 

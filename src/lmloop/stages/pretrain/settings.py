@@ -30,13 +30,17 @@ class ModelTable(Table):
 
 
 class OptimizerTable(tables.OptimizerTable):
-    """The optimizer; ``z_loss`` is a pull on the size of the logits."""
+    """The optimizer; ``z_loss`` is a pull on the size of the logits.
+
+    With a ``base_width`` the learning rate is that of a model so wide, and is carried over to this one's width.
+    """
 
     z_loss: float = Field(default=0.0, ge=0)
+    base_width: int = Field(default=0, ge=0)
 
     def update(self, learning_rate: float) -> Update:
         """Fill in the learning rate, where the table does not say it."""
-        return replace(super().update(learning_rate), z_loss=self.z_loss)
+        return replace(super().update(learning_rate), z_loss=self.z_loss, base_width=self.base_width)
 
 
 class EvaluateTable(Table):

@@ -7,11 +7,13 @@ import numpy as np
 from lmloop.kernels.scaling.frontier import Interval
 from lmloop.kernels.scaling.law import Chinchilla
 from lmloop.kernels.scaling.points import Floats, Points
+from lmloop.kernels.scaling.slices import budgets
 from lmloop.report import blocks
 from lmloop.stages.scale.study import Study
 
 PLACES = 60
 LINES = 6
+CURVES = 4
 
 
 def over_compute(study: Study) -> blocks.Curve:
@@ -56,6 +58,27 @@ def sizes(study: Study) -> blocks.Curve:
         lines.append(blocks.Line("3: the law", _row(study.frontier.flops), *_band(study.frontier.params)))
     note = "" if study.frontier else "The law's best sizes are not drawn: its exponents are not known."
     return blocks.Curve("Best size over compute", tuple(lines), "FLOPs", "N", x_log=True, y_log=True, note=note)
+
+
+def one_budget_each(study: Study) -> blocks.Curve | None:
+    """Draw the loss over size at some budgets, and a parabola through each (IsoFLOP); None if none has three sizes."""
+    there = list(budgets(study.points))
+    if not there:
+        return None
+    shown = [there[place] for place in np.unique(np.linspace(0, len(there) - 1, CURVES).round().astype(int))]
+    lines = []
+    for budget in shown:
+        n = np.geomspace(budget.runs.params.min(), budget.runs.params.max(), PLACES)
+        lines.append(blocks.Line(f"{budget.flops:.2g} FLOPs", _row(n), _row(budget.loss(n))))
+    runs = [np.concatenate([getattr(budget.runs, side) for budget in shown]) for side in ("params", "loss")]
+    lines.append(blocks.Line("runs", _row(runs[0]), _row(runs[1]), dots=True))
+    best = np.array([budget.best for budget in shown if not budget.why])
+    if len(best):
+        lowest = [float(budget.loss(np.array(budget.best))) for budget in shown if not budget.why]
+        lines.append(blocks.Line("lowest", _row(best), _row(lowest), dots=True))
+    some = f" {len(shown)} of {len(there)} budgets are drawn." if len(shown) < len(there) else ""
+    note = f"At each budget a smaller model reads more, a larger one less.{some}"
+    return blocks.Curve("One budget, many sizes", tuple(lines), "N", "loss", x_log=True, note=note)
 
 
 def residuals(study: Study) -> blocks.Curve:

@@ -9,7 +9,7 @@ from lmloop.core.step import Metrics
 from lmloop.kernels.scaling.identify import NextRun
 from lmloop.report import blocks
 from lmloop.report.units import short
-from lmloop.stages.scale.drawing import contours, laws, over_compute, residuals, sizes
+from lmloop.stages.scale.drawing import contours, laws, one_budget_each, over_compute, residuals, sizes
 from lmloop.stages.scale.study import Dropped, Study
 
 FEW = 100
@@ -19,7 +19,8 @@ def show(study: Study, count: str) -> list[blocks.Block]:
     """Give all blocks, the answer first."""
     found: list[blocks.Block] = [_headline(study), over_compute(study), contours(study)]
     found += [_identifiability(study), _foretold(study)] if study.foretold else [_identifiability(study)]
-    found += [sizes(study), _ways(study), _parameters(study, count)]
+    found += [block for block in (one_budget_each(study), sizes(study)) if block is not None]
+    found += [_ways(study), _parameters(study, count)]
     if study.sides:
         found += [_sides(study), _worth(study)]
     found += [residuals(study), laws(study)]
