@@ -28,7 +28,7 @@ METHODS = (
     ("mov", "MoV"),
 )
 SMOOTH = 12
-"""Training losses are drawn as the mean of so many steps: a step has only two or three replies."""
+"""Training losses are drawn as the mean of so many steps: a step has only about two replies."""
 
 
 @dataclass(frozen=True)
