@@ -1,6 +1,7 @@
 """llama.cpp judges a text alike however it is asked, and its tokens put together are the text."""
 
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from lmloop.core.model import Reply, Sampling, finished, text_prompt
 from lmloop.core.record import Turn
 from lmloop.models.gguf import Gguf
 from lmloop.models.openai import OpenAI
+from lmloop.models.transformers import Transformers
 from lmloop.serving.local import address
 
 PAIRS = [
@@ -77,3 +79,22 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "bad.gguf").write_bytes(b"GGUF nonsense")
     with pytest.raises(DataError, match="cannot read"):
         Gguf(file=str(tmp_path / "bad.gguf")).generate([(Turn("user", "a"),)], Sampling())
+
+
+REAL = Path(os.environ.get("LMLOOP_SMOLLM2", "smollm2.gguf"))
+"""A GGUF file of SmolLM2; beside it lies the folder of the same name in Hugging Face's form."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.is_file(), reason="LMLOOP_SMOLLM2 names no GGUF file")
+def test_a_real_model_is_near_its_own_weights() -> None:
+    near, far = Gguf(file=str(REAL)), Transformers(folder=str(REAL.with_suffix("")))
+    raw = [text_prompt(text) for text in ("The capital of France is", "Water boils at", "To be or not to be,")]
+    chats = [(Turn("user", text),) for text in ("Name three colours.", "What is the capital of France?")]
+    written = near.generate([*raw, *chats], Sampling(max_tokens=12))
+    assert all(reply.text for reply in written)
+    pairs = [(prompt, reply.text) for prompt, reply in zip([*raw, *chats], written, strict=True)]
+    ours, theirs = near.score(pairs), far.score(pairs)
+    assert [reply.prompt_tokens for reply in ours] == [reply.prompt_tokens for reply in theirs]
+    apart = sum(abs((one.logprob or 0) - (other.logprob or 0)) for one, other in zip(ours, theirs, strict=True))
+    assert apart / sum(reply.tokens for reply in ours) < 0.08
