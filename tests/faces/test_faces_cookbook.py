@@ -10,6 +10,7 @@ from verb_project import Call
 
 from lmloop.core.listing import names
 from lmloop.faces.recipes import shipped
+from lmloop.nn.inference.tiny import write_tiny
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("fineweb-like", "chinese-corpus", "chat-data")
@@ -53,6 +54,10 @@ def test_every_recipe_plans(folder: Path, call: Call, name: str) -> None:
     files = "chats.jsonl" if name == "chat-data" else "pages"
     takes_files = "files =" in shipped()[name].read_text(encoding="utf-8")
     sets = ["--set", f'raw.reader.files=["{files}"]'] if takes_files else []
+    if name == "real-model":
+        place = folder / "models" / "smollm2"
+        place.mkdir(parents=True)
+        write_tiny(place)
     result = call("plan", name, *sets)
     assert result.exit_code == 0, result.output
 

@@ -23,7 +23,7 @@ def optimizers(model: nn.Module, update: Update) -> list[Optimizer]:
     inner, last, others = list[Any](), list[Any](), list[Any]()
     for name, weight in named:
         outside = weight.ndim < 2 or name.endswith(OUTER)
-        (last if name == LAST_NORM else others if outside else inner).append(weight)
+        (last if name == LAST_NORM and update.base_width else others if outside else inner).append(weight)
     matrices = {"params": inner, "weight_decay": update.weight_decay / scale.inner, "factor": scale.inner}
     rest = [
         {"params": others, "weight_decay": 0.0},

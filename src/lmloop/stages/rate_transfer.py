@@ -36,7 +36,7 @@ class Cell:
 
 
 class RateTransfer(Step):
-    """Train models of several ``widths`` at several ``rates``, and see whether the best rate stays where it is.
+    """Train models of several ``widths`` and one ``depth`` at several ``rates``; see whether the best rate stays put.
 
     It is done twice: with the rate as it is, and with the rate of the narrowest width carried over to the others
     (``optimizer.base_width`` of pretrain). Each is ``steps`` steps of ``batch`` tokens of the packed tokens that are
