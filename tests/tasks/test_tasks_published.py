@@ -23,7 +23,7 @@ BENCHMARKS = [name for name in names("tasks") if issubclass(find("tasks", name),
 
 @pytest.fixture
 def invented(tmp_path: Path) -> Iterator[Path]:
-    for name in BENCHMARKS:
+    for name in sorted(BENCHMARKS, key=lambda name: name == "choice"):  # its file has a name that others use, too
         for file, content in find("tasks", name).example_files().items():  # type: ignore[attr-defined]
             (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / file).write_bytes(content)
