@@ -113,8 +113,13 @@ def test_many_at_once_are_answered_each_by_its_own(server: tuple[subprocess.Pope
 
 
 def test_ctrl_c_stops_it_cleanly(server: tuple[subprocess.Popen[str], str]) -> None:
-    process, _ = server
+    process, url = server
+    place = urlsplit(url)
+    waiting = HTTPConnection(place.hostname or "", place.port, timeout=30)
+    waiting.request("GET", "/health")
+    assert waiting.getresponse().read()
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "Traceback" not in said
+    waiting.close()

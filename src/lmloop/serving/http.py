@@ -40,12 +40,15 @@ async def listen(handler: Handler, host: str, port: int) -> asyncio.Server:
     """Listen at an address; port 0 takes any that is free."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
-            while await _serve(handler, reader, writer):
-                pass
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+        gone = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError)
+        # called off where the server stops: asyncio would tell of it as of an error
+        with suppress(asyncio.CancelledError):
+            with suppress(*gone):
+                while await _serve(handler, reader, writer):
+                    pass
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     return await asyncio.start_server(connected, host, port, limit=LONGEST_HEAD, backlog=4096)
 
