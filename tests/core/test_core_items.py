@@ -19,6 +19,7 @@ def row(place: int) -> dict[str, object]:
         "cut": False,
         "error": "",
         "values": [("acc", place % 2)],
+        "weights": [("acc", 2.0)] if place % 2 else [],
         "question": f"问 {place}",
         "prompt": [{"role": "user", "text": "？"}],
         "replies": [{"text": "答", "logprob": None, "cut": False}],
@@ -35,6 +36,7 @@ def test_rows_come_back_by_place(tmp_path: Path) -> None:
     found = log_read.rows([4999, 0, 2500])
     assert [each["record"] for each in found] == ["r4999", "r0", "r2500"]
     assert found[0]["values"] == {"acc": 1.0}
+    assert (found[0]["weights"], found[1]["weights"]) == ({"acc": 2.0}, {})
     assert found[1]["replies"][0]["text"] == "答"
     assert log_read.rows([3], ["question"]) == [{"question": "问 3"}]
     assert log_read.column("task").value_counts().to_pylist() == [

@@ -47,6 +47,7 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
         ("weight", pa.float64()),
         ("values", pa.map_(pa.string(), pa.float64())),
+        ("weights", pa.map_(pa.string(), pa.float64())),  # of metrics that are weighed otherwise
         ("extracted", pa.string()),
         ("answer", pa.string()),
         ("choices", pa.list_(pa.string())),
@@ -130,8 +131,8 @@ class Items:
             with self._lock:
                 table = self.file.read_row_group(group, columns=list(columns) if columns else None)
             rows = table.take(pa.array([place % GROUP for place in some])).to_pylist()
-            if "values" in table.schema.names:
+            for name in {"values", "weights"} & set(table.schema.names):
                 for row in rows:
-                    row["values"] = dict(row["values"] or ())
+                    row[name] = dict(row[name] or ())
             found.update(zip(some, rows, strict=True))
         return [found[place] for place in places]

@@ -32,10 +32,11 @@ class _Group:
             self.errors += bool(row["error"])
             return
         self.failed += row["failed"]
+        weights = dict(row["weights"])
         for metric, value in row["values"]:
             self.values[metric].append(value)
             self.clusters[metric].append(row["cluster"])
-            self.weights[metric].append(row["weights"].get(metric, row["weight"]))
+            self.weights[metric].append(weights.get(metric, row["weight"]))
 
     def mean(self, metric: str) -> Mean:
         """Give the mean of a metric over the items that have it."""

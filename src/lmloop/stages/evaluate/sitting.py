@@ -134,7 +134,7 @@ class Sitting:
             "cut": any(reply.cut for _, reply in said),
             "error": error,
             "weight": found.weight,
-            "weights": found.weights,
+            "weights": list(found.weights.items()),
             "values": list(found.values.items()),
             "extracted": found.extracted,
             "answer": record.choices[record.answer] if record.answer is not None else record.text or None,
