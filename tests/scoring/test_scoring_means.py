@@ -78,6 +78,23 @@ def test_students_quantiles_are_scipys(freedom: float) -> None:
     assert normal_quantile(0.95) == pytest.approx(stats.norm.ppf(0.975))
 
 
+@given(st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from("abcd")), min_size=2, max_size=20))
+def test_the_interval_of_a_share_ends_at_0_and_1(items: list[tuple[float, str]]) -> None:
+    values, names = [value for value, _ in items], [name for _, name in items]
+    clustered = mean_of(values, names)
+    weighted = mean_of(values, weights=[1.0 + place for place in range(len(values))])
+    for found in (clustered, weighted, macro_mean([mean_of(values), clustered]), macro_mean([clustered, weighted])):
+        assert 0 <= found.low <= found.mean + 1e-12
+        assert found.mean - 1e-12 <= found.high <= 1
+
+
+def test_the_interval_of_what_is_no_share_may_end_beyond_1() -> None:
+    assert mean_of([0.0, 1.0, 1.0, 1.0], ["a", "b", "b", "b"]).high == 1.0
+    lengths = [mean_of([0.5, 1.5]), mean_of([0.25, 1.0])]
+    assert all(length.high > 1 for length in lengths)
+    assert macro_mean(lengths).high > 1
+
+
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=60), st.integers(1, 5))
 def test_items_that_are_repeated_are_no_new_knowledge(values: list[float], times: int) -> None:
     names = [str(place) for place in range(len(values))]

@@ -43,7 +43,7 @@ def mean_of(
     """Give the (weighted) mean of some values; an empty name of a cluster is that of an item on its own.
 
     Shares of right answers without clusters or weights get Wilson's interval, all else Student's t with as many
-    degrees of freedom as there are clusters, less one.
+    degrees of freedom as there are clusters, less one; that of a share ends at 0 and 1.
     """
     x = np.asarray(values, np.float64)
     if not len(x):
@@ -56,13 +56,10 @@ def mean_of(
     if groups < 2 or not math.isfinite(mean):
         return Mean(mean, len(x), groups, None, mean, mean)
     se = math.sqrt(float((sums**2).sum()) * groups / (groups - 1))
-    alone = groups == len(x) and bool((w == w[0]).all())
-    if alone and is_binary(x):
-        low, high = wilson(round(float(x.sum())), len(x), level)
-    else:
-        reach = student_quantile(level, groups - 1) * se
-        low, high = mean - reach, mean + reach
-    return Mean(mean, len(x), groups, se, low, high)
+    alone, share = groups == len(x) and bool((w == w[0]).all()), is_binary(x)
+    if alone and share:
+        return Mean(mean, len(x), groups, se, *wilson(round(float(x.sum())), len(x), level))
+    return Mean(mean, len(x), groups, se, *_around(mean, student_quantile(level, groups - 1) * se, share))
 
 
 def cluster_sums(values: Floats, clusters: Sequence[str] | None) -> Floats:
@@ -75,7 +72,11 @@ def cluster_sums(values: Floats, clusters: Sequence[str] | None) -> Floats:
 
 
 def macro_mean(parts: Sequence[Mean], level: float = LEVEL) -> Mean:
-    """Give the plain mean of the means of groups, each counting the same; its error is that of independent groups."""
+    """Give the plain mean of the means of groups, each counting the same; its error is that of independent groups.
+
+    Where all groups' intervals lie between 0 and 1, as those of shares do, so does its own. (Of anything else with
+    such intervals it does so anyway: they are even about their means, and its own is no wider than they on average.)
+    """
     parts = [part for part in parts if part.n]
     if not parts:
         return mean_of(())
@@ -85,8 +86,13 @@ def macro_mean(parts: Sequence[Mean], level: float = LEVEL) -> Mean:
     if len(known) < len(parts):
         return Mean(mean, n, clusters, None, mean, mean)
     se = math.sqrt(math.fsum(error * error for error in known)) / len(parts)
-    reach = normal_quantile(level) * se
-    return Mean(mean, n, clusters, se, mean - reach, mean + reach)
+    shares = all(part.low >= 0 and part.high <= 1 for part in parts)
+    return Mean(mean, n, clusters, se, *_around(mean, normal_quantile(level) * se, shares))
+
+
+def _around(mean: float, reach: float, share: bool) -> tuple[float, float]:
+    low, high = mean - reach, mean + reach
+    return (max(0.0, low), min(1.0, high)) if share else (low, high)
 
 
 def wilson(right: int, total: int, level: float = LEVEL) -> tuple[float, float]:
