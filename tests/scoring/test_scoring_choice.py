@@ -46,7 +46,8 @@ def test_whole_answers_are_measured_by_their_length(quiz: str) -> None:
     grade = task.grade(record, [Reply(" stone", -5.0, 1), Reply(" ice", -4.5, 1)])
     assert next(iter(grade.values)) == "acc_norm"
     assert (grade.values["acc"], grade.values["acc_norm"]) == (1.0, 0.0)
-    assert (grade.group, grade.cluster, grade.extracted) == ("physics", "2", "ice")
+    assert (grade.group, grade.cluster) == ("physics", "2")
+    assert grade.extracted == "stone", "what the chief metric takes, not the likeliest"
 
 
 def test_the_same_item_is_asked_by_writing(quiz: str) -> None:

@@ -13,7 +13,7 @@ from lmloop.core.task import Grade, Metric
 from lmloop.scoring.benchmark import Benchmark
 from lmloop.scoring.form import Form, Item, answers
 from lmloop.scoring.letters import WEAK, Found, find_letter
-from lmloop.scoring.likelihood import Scored, best, choice_values
+from lmloop.scoring.likelihood import Scored, choice_values, picks
 
 METRICS = (Metric("acc"), Metric("acc_norm"), Metric("acc_bytes"), Metric("acc_token"), Metric("brier", higher=False))
 CHAT_TOKENS = 1024
@@ -75,7 +75,10 @@ class Choice(Benchmark):
         return [Writing(record.prompt, Sampling(form.max_tokens, stop=form.stop, seed=self.seed))]
 
     def grade(self, record: Record, said: Sequence[Reply]) -> Grade:
-        """Compare what was found likeliest or was written with the right options; a lost reply has no values."""
+        """Compare what was found likeliest or was written with the right options; a lost reply has no values.
+
+        Extracted is the option that the chief metric takes, so that an item has one answer and one verdict.
+        """
         if lost := next((reply.error for reply in said if reply.error), ""):
             return self.graded(record, {}, lost, None)
         form = self.form()
@@ -87,12 +90,13 @@ class Choice(Benchmark):
         ]
         values = choice_values(options, record.meta["answers"])
         del values["mass"]
-        chief = {form.metric: values[form.metric]} if form.metric in values else {}
+        taken = picks(options)
+        chief = form.metric if form.metric in taken else "acc"
         why = " ".join(
             f"{letter}:{option.logprob:.3f}" for letter, option in zip(ascii_uppercase, options, strict=False)
         )
-        likeliest = best([option.logprob for option in options])
-        return self.graded(record, {**chief, **values}, why, record.meta["asked"][likeliest].strip())
+        extracted = record.meta["asked"][taken[chief]].strip()
+        return self.graded(record, {chief: values[chief], **values}, why, extracted)
 
     def judge(self, record: Record, reply: Reply, form: Form) -> Grade:
         """Look for an option in what was written."""

@@ -12,7 +12,7 @@ from lmloop.core.errors import DataError
 from lmloop.core.model import Reply, Request, Scores, Scoring
 from lmloop.core.record import Record
 from lmloop.core.task import Grade, Metric, Task
-from lmloop.scoring.likelihood import Scored, best, choice_values
+from lmloop.scoring.likelihood import Scored, choice_values, picks
 
 METRICS = ("acc_norm", "acc", "acc_bytes", "brier")
 
@@ -62,9 +62,9 @@ class Given(Task):
             for choice, reply in zip(record.choices, said, strict=True)
         ]
         values = choice_values(options, [record.answer or 0])
-        likeliest = best([option.logprob / max(len(option.text), 1) for option in options])
+        taken = picks(options)[METRICS[0]]
         why = ", ".join(f"{option.logprob:.2f}" for option in options)
         cluster = str(record.meta.get("source", ""))
         return Grade(
-            record.id, {name: values[name] for name in METRICS}, why, record.choices[likeliest], False, group, cluster
+            record.id, {name: values[name] for name in METRICS}, why, record.choices[taken], False, group, cluster
         )
