@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lmloop.core.model import Done, Prompt, Reply, Sampling
-from lmloop.scoring.agreement import Calibration, agreement, calibrate, rate
+from lmloop.scoring.agreement import Calibration, agreement, calibrate
 from lmloop.scoring.judging import (
     GRADE_EN,
     GRADE_ZH,
@@ -137,7 +137,6 @@ def test_rates_are_corrected_for_what_the_judge_misses() -> None:
     assert few.high - few.low > 2 * (found.high - found.low)
     assert Calibration(0, 0, 0, 0).corrected(1, 2).low == 0.0
     assert calibrate([True, True, False], [True, False, True]) == Calibration(2, 1, 1, 1)
-    assert rate(5, 10).low == pytest.approx(0.2366, abs=1e-3)
 
 
 @pytest.mark.parametrize(

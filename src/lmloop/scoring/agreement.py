@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from statistics import NormalDist
 
 DRAWS = 1000
 
@@ -52,17 +51,6 @@ class Rate:
     low: float
     high: float
     total: int
-
-
-def rate(hits: int, total: int, level: float = 0.95) -> Rate:
-    """Give a share with its interval by Wilson 1927; of nothing, the interval is everything."""
-    if not total:
-        return Rate(0.0, 0.0, 1.0, 0)
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    share, spread = hits / total, z * z / total
-    middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * (share * (1 - share) / total + spread / (4 * total)) ** 0.5
-    return Rate(share, max(middle - half, 0.0), min(middle + half, 1.0), total)
 
 
 @dataclass(frozen=True, slots=True)

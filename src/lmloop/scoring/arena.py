@@ -144,17 +144,6 @@ def elo(strength: float) -> float:
     return float(START + SCALE * strength)
 
 
-def running_elo(battles: Sequence[Battle], step: float = 4.0) -> dict[str, float]:
-    """Give the Elo that is updated battle by battle, which depends on their order: for a show, not for a ranking."""
-    found: dict[str, float] = {}
-    for battle in battles:
-        one, other = found.get(battle.one, START), found.get(battle.other, START)
-        hoped = 1 / (1 + 10 ** ((other - one) / 400))
-        found[battle.one] = one + step * (battle.score - hoped)
-        found[battle.other] = other - step * (battle.score - hoped)
-    return found
-
-
 def shares(battles: Sequence[Battle]) -> dict[tuple[str, str], tuple[float, int]]:
     """Give for each pair of models, in both orders, the share that the first won, and the number of battles."""
     won: dict[tuple[str, str], tuple[float, int]] = {}

@@ -13,7 +13,7 @@ from lmloop.scoring.distributions import (
     student_quantile,
     student_two_sided,
 )
-from lmloop.scoring.means import LEVEL, cluster_sums, is_binary, mean_of
+from lmloop.scoring.means import LEVEL, is_binary, mean_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +68,6 @@ def combine(parts: Sequence[Difference]) -> Difference:
     return Difference(mean, se, mean - reach, mean + reach, p, n, gained, lost, "z of the average")
 
 
-def sign_flips(
-    first: Sequence[float],
-    second: Sequence[float],
-    clusters: Sequence[str] | None = None,
-    draws: int = 10_000,
-    seed: int = 0,
-) -> float:
-    """Give the p of a difference by turning the signs of whole clusters at random: a test that assumes no shape.
-
-    Source: Fisher's randomisation test; Dror et al. 2018, "The Hitchhiker's Guide to Testing Statistical Significance".
-    """
-    change = np.asarray(second, np.float64) - np.asarray(first, np.float64)
-    sums = cluster_sums(change, clusters)
-    chance = np.random.default_rng(seed)
-    seen, reached = abs(float(sums.sum())), 0
-    for start in range(0, draws, 256):
-        signs = chance.choice((-1.0, 1.0), (min(256, draws - start), len(sums)))
-        reached += int((np.abs(signs @ sums) >= seen - 1e-12).sum())
-    return (reached + 1) / (draws + 1)
-
-
 def holm(ps: Sequence[float]) -> list[float]:
     """Correct p values of several tests: all that is below 0.05 then holds at once, in 95 % of cases (Holm 1979)."""
     order = sorted(range(len(ps)), key=lambda place: ps[place])
@@ -97,17 +76,6 @@ def holm(ps: Sequence[float]) -> list[float]:
         most = max(most, min(1.0, (len(ps) - rank) * ps[place]))
         found[place] = most
     return found
-
-
-def items_needed(sd: float, difference: float, power: float = 0.8, alpha: float = 1 - LEVEL) -> int:
-    """Say how many items show a difference with this power, ``sd`` being that of the paired differences.
-
-    Source: Miller 2024, "Adding Error Bars to Evals", section 5.
-    """
-    if not difference:
-        return 0
-    z = normal_quantile(1 - alpha) + normal_quantile(2 * power - 1)
-    return math.ceil((z * sd / difference) ** 2)
 
 
 def smallest_shown(se: float, power: float = 0.8, alpha: float = 1 - LEVEL) -> float:

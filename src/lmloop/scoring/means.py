@@ -105,22 +105,6 @@ def wilson(right: int, total: int, level: float = LEVEL) -> tuple[float, float]:
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def bootstrap(
-    values: Sequence[float], clusters: Sequence[str] | None = None, draws: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """Give the 95 % interval of a mean from means of whole clusters drawn with replacement (percentiles)."""
-    x = np.asarray(values, np.float64)
-    sums = cluster_sums(x, clusters)
-    counts = cluster_sums(np.ones(len(x)), clusters)
-    chance = np.random.default_rng(seed)
-    means = np.empty(draws)
-    for draw in range(draws):
-        taken = chance.integers(0, len(sums), len(sums))
-        means[draw] = sums[taken].sum() / counts[taken].sum()
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
 def is_binary(values: Any) -> bool:
     """Whether all values are 0 or 1."""
     return bool(np.isin(values, (0.0, 1.0)).all())

@@ -1,8 +1,8 @@
-"""Several replies to one question: pass@k, G-Pass@k, and the vote of the majority."""
+"""Several replies to one question: pass@k, and the vote of the majority."""
 
 from collections import Counter
 from collections.abc import Sequence
-from math import ceil, comb
+from math import comb
 
 
 def pass_at(k: int, right: int, total: int) -> float:
@@ -16,35 +16,6 @@ def pass_at(k: int, right: int, total: int) -> float:
     if not 0 < k <= total:
         raise ValueError(f"pass@{k} needs at least {k} replies, got {total}")
     return 1.0 - comb(total - right, k) / comb(total, k)
-
-
-def pass_all(k: int, right: int, total: int) -> float:
-    """Estimate the chance that all of ``k`` replies are right: pass^k."""
-    return g_pass_at(k, 1.0, right, total)
-
-
-def g_pass_at(k: int, share: float, right: int, total: int) -> float:
-    """Estimate the chance that at least a ``share`` of ``k`` replies is right: G-Pass@k with a threshold.
-
-    Source: Liu et al. 2024, "Are Your LLMs Capable of Stable Reasoning?", equation 3.
-
-    Raises:
-        ValueError: there are fewer than k replies.
-    """
-    if not 0 < k <= total:
-        raise ValueError(f"G-Pass@{k} needs at least {k} replies, got {total}")
-    least = max(ceil(share * k - 1e-9), 1)
-    ways = sum(comb(right, j) * comb(total - right, k - j) for j in range(least, min(right, k) + 1))
-    return ways / comb(total, k)
-
-
-def mean_g_pass_at(k: int, right: int, total: int) -> float:
-    """Average G-Pass@k over the thresholds from one half to one: mG-Pass@k.
-
-    Source: Liu et al. 2024, equation 4: 2/k times the sum of G-Pass@k with i/k, i from k/2 (rounded up) + 1 to k.
-    """
-    first = ceil(k * 0.5) + 1
-    return 2 / k * sum(g_pass_at(k, i / k, right, total) for i in range(first, k + 1))
 
 
 def majority(answers: Sequence[str | None]) -> str | None:
