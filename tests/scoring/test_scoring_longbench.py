@@ -57,3 +57,8 @@ def test_texts_are_compared_in_both_languages() -> None:
     assert edit_percent("abcd", "abxd") == 75
     assert bleu(["the cat sat on the mat"], [["the cat sat on the mat"]]) == pytest.approx(100)
     assert chrf(["猫坐在垫子上"], [["猫坐在垫子上", "猫在垫子上"]]) == pytest.approx(100)
+
+
+@pytest.mark.parametrize(("most", "left"), [(None, "abcdefg"), (7, "abcdefg"), (6, "abcefg"), (5, "abfg"), (1, "")])
+def test_a_long_text_loses_its_middle(most: int | None, left: str) -> None:
+    assert longbench.without_middle("abcdefg", most) == left

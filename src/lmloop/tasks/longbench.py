@@ -16,7 +16,7 @@ from lmloop.core.record import Record, Turn
 from lmloop.core.task import Metric
 from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item
-from lmloop.scoring.longbench import NAMES, base, bucket, judged, score
+from lmloop.scoring.longbench import NAMES, base, bucket, judged, score, without_middle
 from lmloop.scoring.tables import read_json, read_rows
 from lmloop.scoring.writing import Sampled
 
@@ -67,7 +67,9 @@ class Longbench(Sampled):
         """Make the record of an item: cut to length, and raw where the data set wants it."""
         record = super().question(form, item, shots, name)
         raw = base(str(item.more["dataset"])) in RAW
-        turns = tuple(Turn(TEXT if raw else turn.role, self._cut(turn.text)) for turn in record.prompt)
+        turns = tuple(
+            Turn(TEXT if raw else turn.role, without_middle(turn.text, self.characters)) for turn in record.prompt
+        )
         return replace(record, prompt=turns, meta={key: it for key, it in record.meta.items() if key != "question"})
 
     def sampling(self, record: Record, number: int) -> Sampling:
@@ -87,12 +89,6 @@ class Longbench(Sampled):
     def protocol(self) -> dict[str, Any]:
         """Say how it asks and judges."""
         return {**super().protocol(), "characters": self.characters, "prompts": "dataset2prompt.json of 2024-06"}
-
-    def _cut(self, text: str) -> str:
-        if self.characters is None or len(text) <= self.characters:
-            return text
-        half = self.characters // 2
-        return text[:half] + text[len(text) - half :]
 
     @classmethod
     def example_files(cls) -> dict[str, bytes]:

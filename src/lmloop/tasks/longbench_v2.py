@@ -13,6 +13,7 @@ from lmloop.core.record import Record, Turn
 from lmloop.core.task import Metric
 from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item, fill
+from lmloop.scoring.longbench import without_middle
 from lmloop.scoring.tables import read_rows
 from lmloop.scoring.writing import Sampled
 from lmloop.scoring.written import after_thinking
@@ -66,7 +67,8 @@ class LongbenchV2(Sampled):
         """Read questions with their texts."""
         for row in read_rows(path):
             letters = {letter: row[f"choice_{letter}"].strip() for letter in "ABCD"}
-            fields = {"context": self._cut(row["context"].strip()), "question": row["question"].strip(), **letters}
+            context = without_middle(row["context"].strip(), self.characters)
+            fields = {"context": context, "question": row["question"].strip(), **letters}
             group = f"{row['difficulty']} {row['length']}"
             yield Item(
                 fields, tuple(letters.values()), "ABCD".index(row["answer"]), group=group, more={"asked": fields}
@@ -112,10 +114,6 @@ class LongbenchV2(Sampled):
     def _second(self, record: Record, thought: str) -> Prompt:
         fields = {**record.meta["asked"], "thought": (after_thinking(thought) or "").strip()}
         return (Turn(record.prompt[-1].role, fill(SECOND, fields)),)
-
-    def _cut(self, text: str) -> str:
-        half = (self.characters or len(text)) // 2
-        return text if self.characters is None or len(text) <= self.characters else text[:half] + text[-half:]
 
     @classmethod
     def example_files(cls) -> dict[str, bytes]:
