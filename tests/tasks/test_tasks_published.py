@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from lmloop.core.errors import RecipeError
 from lmloop.core.listing import names
-from lmloop.core.model import Scoring, Writing, raw_text
+from lmloop.core.model import Reply, Scoring, Writing, raw_text
 from lmloop.core.part import build, find
 from lmloop.core.record import Record
 from lmloop.core.task import Task
 from lmloop.scoring.benchmark import Benchmark
+from lmloop.scoring.choice import Choice
 from lmloop.scoring.data import DATA, data_in
 
 REAL = os.environ.get(DATA, "")
@@ -45,6 +47,34 @@ def first(use: str, **settings: Any) -> tuple[str, list[str], Record]:
     text = raw_text(asked[0].prompt)
     assert text is not None
     return text, [one.text for one in asked if isinstance(one, Scoring)], record
+
+
+CHOICES = [name for name in BENCHMARKS if issubclass(find("tasks", name), Choice) and name != "truthfulqa"]
+
+
+@pytest.mark.usefixtures("invented")
+@pytest.mark.parametrize("name", CHOICES)
+def test_each_option_that_may_be_taken_is_another_answer(name: str) -> None:
+    steps = name in ("bbh", "mmlu-pro")
+    if steps:
+        with pytest.raises(RecipeError, match="not in worked steps"):
+            task(name, by="likelihood")
+    made = task(name, by="likelihood", profile="leaderboard-v2" if steps else "")
+    record = next(made.questions())
+    count = len(made.ask(record))
+    said = [[Reply("", -1.0 if place == taken else -1e6, 1) for place in range(count)] for taken in range(count)]
+    grades = [made.grade(record, replies) for replies in said]
+    assert len({grade.extracted for grade in grades}) == count > 1
+    assert sum(grade.value for grade in grades) == 1
+
+
+@pytest.mark.usefixtures("invented")
+def test_a_word_that_was_not_the_first_choice_is_not_what_was_answered() -> None:
+    made = task("lambada")
+    record = next(made.questions())
+    right, wrong = (made.grade(record, [Reply("", -1.0, 1, greedy=greedy)]) for greedy in (True, False))
+    assert (right.extracted, right.value) == ("cup", 1.0)
+    assert (wrong.extracted, wrong.value, wrong.failed) == (None, 0.0, False)
 
 
 @pytest.mark.usefixtures("invented")

@@ -1,11 +1,12 @@
 """Choice items: which of several answers a model finds likeliest, or names in what it writes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from string import ascii_uppercase
 from typing import ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from lmloop.core.model import Generates, Reply, Request, Sampling, Scores, Scoring, Writing
 from lmloop.core.record import Record
@@ -32,6 +33,13 @@ class Choice(Benchmark):
         "", description="compare the options' likelihoods, or read the reply that is written; empty for the profile's"
     )
     max_tokens: PositiveInt | None = Field(None, description="the longest reply, where one is written")
+
+    @model_validator(mode="after")
+    def _options_differ(self) -> "Choice":
+        form = super().form()
+        if self.by == "likelihood" != form.by and not {"letter", "choice"} & set(re.findall(r"\w+", form.answer)):
+            raise ValueError("by = 'likelihood' needs a profile whose examples end in an option, not in worked steps")
+        return self
 
     def form(self) -> Form:
         """Give the form that items are put in, with what is set here in place of the profile's."""
@@ -95,8 +103,11 @@ class Choice(Benchmark):
         why = " ".join(
             f"{letter}:{option.logprob:.3f}" for letter, option in zip(ascii_uppercase, options, strict=False)
         )
-        extracted = record.meta["asked"][taken[chief]].strip()
-        return self.graded(record, {chief: values[chief], **values}, why, extracted)
+        return self.graded(record, {chief: values[chief], **values}, why, self.named(record, taken[chief]))
+
+    def named(self, record: Record, place: int) -> str:
+        """Name an option as it was asked: by its text, or by its letter."""
+        return str(record.meta["asked"][place]).strip()
 
     def judge(self, record: Record, reply: Reply, form: Form) -> Grade:
         """Look for an option in what was written."""

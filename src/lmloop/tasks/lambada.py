@@ -51,12 +51,13 @@ class Lambada(Benchmark):
         return [] if said else [Scoring(record.prompt, record.text)]
 
     def grade(self, record: Record, said: Sequence[Reply]) -> Grade:
-        """See whether it was the first choice, and how likely it was."""
+        """See whether it was the first choice, and how likely it was; what else was the first choice is not known."""
         reply = said[0]
         if reply.error or reply.logprob is None:
             return Grade(record.id, {}, reply.error or "no likelihood", failed=True)
-        values = {"acc": float(reply.greedy or False), "nll": -reply.logprob}
-        return Grade(record.id, values, f"{record.text.strip()!r} {reply.logprob:.3f}", record.text.strip())
+        word, first = record.text.strip(), bool(reply.greedy)
+        values = {"acc": float(first), "nll": -reply.logprob}
+        return Grade(record.id, values, f"{word!r} {reply.logprob:.3f}", word if first else None)
 
     @classmethod
     def example_files(cls) -> dict[str, bytes]:

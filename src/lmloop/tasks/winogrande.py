@@ -98,6 +98,10 @@ class Winogrande(Choice):
             for context in record.meta["contexts"]
         ]
 
+    def named(self, record: Record, place: int) -> str:
+        """Name an option: what was asked is the same for both."""
+        return record.choices[place] if "contexts" in record.meta else super().named(record, place)
+
     @classmethod
     def example_files(cls) -> dict[str, bytes]:
         """Give a few invented items in upstream's layout."""
