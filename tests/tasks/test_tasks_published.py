@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lmloop.core.errors import RecipeError
+from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.listing import names
 from lmloop.core.model import Reply, Scoring, Writing, raw_text
 from lmloop.core.part import build, find
@@ -202,3 +202,25 @@ def test_each_says_where_its_data_comes_from_and_what_it_asks(name: str) -> None
     assert made.place().licence
     protocol = json.loads(json.dumps(made.protocol()))
     assert {"benchmark", "profile", "shots", "item", "by", "stop", "extract", "metric", "chat", "bos"} <= set(protocol)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "odd"),
+    [
+        ("piqa", "piqa/valid.jsonl", {"goal": "?", "sol1": None, "sol2": "b"}),
+        ("hellaswag", "hellaswag/data/hellaswag_val.jsonl", {"endings": ["x"], "label": 2}),
+        ("mmlu-pro", "mmlu_pro/test.jsonl", {"category": []}),
+        ("ifeval", "ifeval/input_data.jsonl", {"kwargs": []}),
+        ("longbench", "longbench/data/hotpotqa.jsonl", {"answers": [1]}),
+        ("arena-hard", "arena_hard/arena-hard-v0.1/question.jsonl", {"turns": [{}]}),
+        ("arena-hard", "arena_hard/arena-hard-v0.1/model_answer/gpt-4-0314.jsonl", {"choices": [[]]}),
+    ],
+)
+def test_rows_with_something_odd_in_them_are_one_message(invented: Path, name: str, file: str, odd: Any) -> None:
+    first, *rest = (invented / file).read_text(encoding="utf-8").splitlines()
+    rows = [json.dumps({**json.loads(first), **odd}), *rest]
+    (invented / file).write_text("\n".join(rows) + "\n", encoding="utf-8")
+    made = build("tasks", {"use": name, **({"judge": "toy"} if name == "arena-hard" else {})})
+    assert isinstance(made, Benchmark)
+    with pytest.raises(DataError, match=Path(file).name):
+        made.protocol()

@@ -212,6 +212,16 @@ def _new_id(item: Item, taken: set[str]) -> str:
     return name
 
 
+def _sound(item: Item) -> Item:
+    """See that an item is one: a file in the right layout may still have a number, or nothing, where a text belongs."""
+    texts = (*item.choices, item.target, item.group, item.cluster)
+    if odd := [text for text in texts if not isinstance(text, str)]:
+        raise ValueError(f"{odd[0]!r} where a text belongs")
+    if item.answer is not None and not 0 <= item.answer < len(item.choices):
+        raise ValueError(f"the answer {item.answer} is none of {len(item.choices)} choices")
+    return item
+
+
 @lru_cache(maxsize=8)
 def _load(part: type[Benchmark], reading: str, split: str, stamps: tuple[tuple[str, int, int], ...]) -> list[Item]:
     # only what reading needs is known here: other settings, which may have no default, are not
@@ -220,7 +230,7 @@ def _load(part: type[Benchmark], reading: str, split: str, stamps: tuple[tuple[s
     for name, _, _ in stamps:
         path = Path(name)
         try:
-            found += list(benchmark.read(path, split))
+            found += [_sound(item) for item in benchmark.read(path, split)]
         except (KeyError, ValueError, IndexError, TypeError, AttributeError) as bad:
             raise DataError(
                 f"{path} is not in the layout of {part.name()}: {type(bad).__name__} {bad}",

@@ -110,9 +110,12 @@ class ArenaHard(Judged):
     def _baseline(self) -> dict[str, str]:
         found = {}
         for path in self.paths(BASELINE):
-            for row in read_rows(path):
-                name = str(row.get("question_id") or row.get("uid") or row.get("prompt"))
-                found[name] = _text(row.get("answer") or row.get("choices") or row.get("messages"))
+            try:
+                for row in read_rows(path):
+                    name = str(row.get("question_id") or row.get("uid") or row.get("prompt"))
+                    found[name] = _text(row.get("answer") or row.get("choices") or row.get("messages"))
+            except (ValueError, IndexError, AttributeError) as bad:
+                raise DataError(f"{path} holds no answers of a model: {bad}", hint=f"see {self.source.home}") from None
         return found
 
     @classmethod
@@ -140,5 +143,8 @@ def _text(given: Any) -> str:
     if isinstance(given, list):
         return _text(given[0])
     if isinstance(given, dict):
-        return _text(next(given[name] for name in ("content", "answer", "turns", "text") if name in given))
-    return str(given)
+        given = next((given[name] for name in ("content", "answer", "turns", "text") if name in given), None)
+        return _text(given)
+    if not isinstance(given, str):
+        raise ValueError(f"{given!r} where a text belongs")
+    return given

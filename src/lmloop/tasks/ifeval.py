@@ -50,6 +50,8 @@ class Ifeval(Sampled):
             if unknown:
                 raise ValueError(f"unknown instruction {unknown[0]}")
             settings = [{name: value for name, value in given.items() if value is not None} for given in row["kwargs"]]
+            if len(settings) != len(kinds):
+                raise ValueError(f"{len(kinds)} instructions with {len(settings)} settings")
             yield Item({"prompt": row["prompt"]}, more={"kinds": kinds, "settings": settings})
 
     def mark(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:

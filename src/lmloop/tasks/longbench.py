@@ -106,7 +106,10 @@ class Longbench(Sampled):
 
 def _mini(name: str, row: Mapping[str, Any]) -> Item:
     # some golds are lists or tables, some their text
-    gold = ast.literal_eval(row["gold"]) if isinstance(row["gold"], str) else row["gold"]
+    try:
+        gold = ast.literal_eval(row["gold"]) if isinstance(row["gold"], str) else row["gold"]
+    except SyntaxError:
+        raise ValueError(f"no right answers: {row['gold'][:60]!r}") from None
     answers, classes = (gold["answers"], gold["all_classes"]) if isinstance(gold, dict) else (gold, [])
     prompt = row["origin_prompt"]
     return _item(name, prompt if isinstance(prompt, str) else prompt[0]["prompt"], answers, classes, 0)
@@ -114,6 +117,8 @@ def _mini(name: str, row: Mapping[str, Any]) -> Item:
 
 def _item(name: str, prompt: str, answers: list[str], classes: list[str], length: int) -> Item:
     group = f"{name} {bucket(length)}" if name.endswith("_e") else name
+    if odd := [text for text in (*answers, *classes) if not isinstance(text, str)]:
+        raise ValueError(f"{odd[0]!r} where a text belongs")
     more = {"dataset": name, "answers": answers, "classes": classes, "length": length}
     return Item({"prompt": prompt}, target=answers[0] if answers else "", group=group, more=more)
 
