@@ -119,7 +119,10 @@ def gather(paths: Sequence[Path]) -> Board:
                     cells[name, columns[_identity(task)].name] = cell
     if not cells:
         raise DataError("there are no scores to show", hint="give runs of the step evaluate that have some")
-    return Board(models, tuple(columns.values()), cells)
+    # where no question of a task got a reply, or none to a model, there is no score to show
+    scored, asked = {name for name, _ in cells}, {column for _, column in cells}
+    shown = {name: model for name, model in models.items() if name in scored}
+    return Board(shown, tuple(column for column in columns.values() if column.name in asked), cells)
 
 
 def common(first: Cell, second: Cell) -> tuple[pa.Array, pa.Array]:
