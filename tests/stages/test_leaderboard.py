@@ -11,6 +11,7 @@ import pytest
 from lmloop import LmloopError, run
 from lmloop.core.progress import Silent
 from lmloop.core.scores import Scores
+from lmloop.stages.arena import EXAMPLE
 from lmloop.stages.leaderboard import page_of, told
 from lmloop.stages.leaderboard.changes import changes
 from lmloop.stages.leaderboard.choosing import Choice, choose, read
@@ -170,3 +171,9 @@ def test_a_task_without_any_score_and_a_model_without_one_have_no_place_on_the_b
     found = gather([folder])
     assert (list(found.models), len(found.columns)) == (["猫", "flat"], 1)
     assert len(told(found, Silent())["cells"]) == 2
+
+
+def test_scores_without_questions_are_refused_in_one_message(tmp_path: Path) -> None:
+    arena = run({"name": "a", "step": [{"id": "arena", "use": "arena", "battles": str(EXAMPLE), "rounds": 2}]}, tmp_path)
+    with pytest.raises(LmloopError, match="has scores of the step arena, and no questions"):
+        gather([arena["arena"].path])

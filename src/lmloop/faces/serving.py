@@ -52,7 +52,9 @@ class Shown:
         try:
             models = json.loads(query.get("models", "[]"))
         except ValueError:
-            raise DataError("models must be a list in JSON") from None
+            models = None
+        if not isinstance(models, list) or not all(isinstance(model, str) for model in models):
+            raise DataError("models must be a list of names in JSON")
         return read(self.board, query.get("column", ""), query.get("record", ""), models)
 
 

@@ -116,7 +116,7 @@ class Arena(Step):
         return fights, sum(fight is None for fight in fights)
 
     def _scores(self, found: Standings, battles: Sequence[Battle]) -> Scores:
-        """Say it as scores, so that a leaderboard can show it."""
+        """Say it as scores, in the form of an evaluation's; they have no questions, so no leaderboard compares them."""
         judge = self.judge and {"model": self.judge.identity(), "prompts": locked((PAIR_EN, PAIR_ZH))}
         protocol = {"benchmark": "arena", "version": self.version, "style": self.style, "judge": judge or "people"}
         metrics = ({"name": "elo", "higher": True, "chance": 1000.0},)

@@ -37,7 +37,11 @@ class Source:
         Raises:
             DataError: it holds no scores, or no item log.
         """
-        return cls(path, Card.read(path), Scores.read(path), Items(path / FILE))
+        card, scores = Card.read(path), Scores.read(path)
+        if not (path / FILE).is_file():
+            hint = "models are compared question by question: name runs of the step evaluate"
+            raise DataError(f"{path.name} has scores of the step {card.use}, and no questions", hint=hint)
+        return cls(path, card, scores, Items(path / FILE))
 
 
 @dataclass(frozen=True, slots=True)
