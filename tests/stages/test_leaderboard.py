@@ -174,6 +174,8 @@ def test_a_task_without_any_score_and_a_model_without_one_have_no_place_on_the_b
 
 
 def test_scores_without_questions_are_refused_in_one_message(tmp_path: Path) -> None:
-    arena = run({"name": "a", "step": [{"id": "arena", "use": "arena", "battles": str(EXAMPLE), "rounds": 2}]}, tmp_path)
+    arena = run(
+        {"name": "a", "step": [{"id": "arena", "use": "arena", "battles": str(EXAMPLE), "rounds": 2}]}, tmp_path
+    )
     with pytest.raises(LmloopError, match="has scores of the step arena, and no questions"):
         gather([arena["arena"].path])

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lmloop.core.recipe import Recipe
     from lmloop.core.scores import Scores
 
-ITEMS = "items.parquet"
 COMMON = ("data", "limit", "shots", "profile")
 """Options that are a setting of those tasks that have it."""
 
@@ -72,6 +71,7 @@ def verb(models: tuple[str, ...], asking: Asking, home: Path, as_json: bool, lim
     item is kept with its prompt, replies and verdict; replies are kept, too: stop it at any moment, and it goes on from
     there. Look at the result with `lmloop board`.
     """
+    from lmloop.core import items
     from lmloop.core.scores import Scores
 
     step = {"id": "scores", "use": "evaluate", "models": _models(models, home), "tasks": list(_tasks(asking))}
@@ -83,7 +83,7 @@ def verb(models: tuple[str, ...], asking: Asking, home: Path, as_json: bool, lim
         click.echo(folder)
     else:
         click.echo("\n".join(_table(scores)))
-        click.echo(f"\nitems   {folder / ITEMS}\nlook    lmloop board {folder.name}")
+        click.echo(f"\nitems   {folder / items.FILE}\nlook    lmloop board {folder.name}")
 
 
 def _models(names: Sequence[str], home: Path) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from lmloop.report.board import render
 from lmloop.stages.leaderboard.choosing import Choice, choose, read
 from lmloop.stages.leaderboard.gathering import Board
 
-SAMPLES = 60
 LOOPBACK = ("127.0.0.1", "::1")
 MOST = 500
 """So many items are listed at once, at most."""
