@@ -165,15 +165,12 @@ def _carry_out(recipe: "Recipe", home: Path, limits: Limits) -> Path:
 
 def _table(scores: "Scores") -> list[str]:
     """Lay out each task's chief metric; JSON has the others, too."""
-    chief = {task.name: task.metrics[0]["name"] for task in scores.tasks}
     heads = ("model", "task", "metric", "score", "95 %", "macro", "items", "no answer", "cut", "no reply")
     rates = {(rate.model, rate.task): rate for rate in scores.rates if not rate.group}
-    macro = {(s.model, s.task, s.metric): s for s in scores.scores if s.macro}
+    macro = scores.chief(macro=True)
     lines: list[tuple[str, ...]] = [heads]
-    for score in scores.scores:
-        if score.group or score.macro or score.metric != chief[score.task]:
-            continue
-        rate, other = rates[score.model, score.task], macro.get((score.model, score.task, score.metric))
+    for key, score in scores.chief().items():
+        rate, other = rates[key], macro.get(key)
         lines.append(
             (
                 *(score.model, score.task, score.metric, f"{score.mean:.4f}", f"{score.low:.4f} to {score.high:.4f}"),

@@ -55,7 +55,7 @@ class Column:
     @property
     def metric(self) -> str:
         """The chief metric."""
-        return str(self.asked.metrics[0]["name"])
+        return self.asked.chief
 
     @property
     def higher(self) -> bool:
@@ -143,9 +143,8 @@ def common(first: Cell, second: Cell) -> tuple[pa.Array, pa.Array]:
 
 
 def _cell(source: Source, model: Tested, task: Asked) -> Cell | None:
-    metric = task.metrics[0]["name"]
     mine = [score for score in source.scores.scores if score.model == model.name and score.task == task.name]
-    scores = tuple(score for score in mine if score.metric == metric)
+    scores = tuple(score for score in mine if score.metric == task.chief)
     rates = tuple(rate for rate in source.scores.rates if rate.model == model.name and rate.task == task.name)
     return Cell(source, model, task.name, scores, rates) if scores else None
 
