@@ -1,6 +1,6 @@
 /* The table: models and columns, sorted and filtered, each cell leading to how it was got. */
 (() => {
-  const { data, made, part, count, column, cell, shade, worth, signed, reach, rate, search, download, open } = Board;
+  const { data, made, part, count, column, cell, shade, worth, reach, rate, search, download, open } = Board;
   const AVERAGE = "average";
   const state = { models: "", columns: "", sort: data.average ? AVERAGE : data.columns[0]?.name, down: true, macro: false, heat: true, rates: true };
   if (!data.average && data.columns[0]) state.down = data.columns[0].higher;

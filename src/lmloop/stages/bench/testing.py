@@ -157,7 +157,7 @@ class Testing:
             requests = load(rows, main.run)
             found = calibrate(rows, main.run, delays) if delays and not step.server.slots else None
         told = about.get("target", step.url), about.get("model", step.model)
-        return Finding(kind, *told, tuple(self._tests), main, requests, edge, partial, found, delays)
+        return Finding(kind, *told, tuple(self._tests), main, requests, edge, partial, found)
 
     def _main(self, edge: tuple[float, float] | None) -> Test | None:
         """Give the test of the highest rate that held; where none did, the last."""
