@@ -12,7 +12,7 @@ import pytest
 from verb_project import Call
 
 from lmloop.core.progress import Silent
-from lmloop.faces.serving import Shown, open_server
+from lmloop.faces.board_server import Shown, open_server
 from lmloop.stages.leaderboard import told
 from lmloop.stages.leaderboard.gathering import gather
 
@@ -76,6 +76,10 @@ def test_what_is_asked_wrongly_is_told_and_foreign_names_are_refused(address: st
     with pytest.raises(HTTPError) as wrong:
         urlopen(f"{address}/api/items?column=spelling&model=nobody")
     assert "has no score" in json.load(wrong.value)["error"]
+    wrong.value.close()
+    with pytest.raises(HTTPError) as wrong:
+        urlopen(f"{address}/api/item?column=spelling&models=5")
+    assert "a list of names" in json.load(wrong.value)["error"]
     wrong.value.close()
     for request in (Request(address, headers={"Host": "evil.example:80"}), Request(f"{address}/etc/passwd")):
         with pytest.raises(HTTPError) as refused:

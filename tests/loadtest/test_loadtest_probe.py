@@ -44,7 +44,7 @@ FINE = STREAM + EVENT + DONE
         (MODELS, page(b'{"detail": "Not Found"}', "404 Not Found"), Form(), "404: Not Found", "/v1"),
         (MODELS, page(b'{"error": {"message": "no"}}', "404 Not Found"), Form(model="x"), "no model 'x'", "it has: m"),
         (MODELS, page(b'{"error": "key"}', "401 Unauthorized"), Form(), "wants a key", "OPENAI_API_KEY"),
-        (MODELS, page(b"oops", "500 Internal"), Form(), "500: oops", "--extra"),
+        (MODELS, page(b"oops", "500 Internal"), Form(), "500: oops", "--set request.extra"),
         (MODELS, page(b'{"choices": [{"message": {"content": "a"}}]}'), Form(), "stream of events", "--no-stream"),
         (MODELS, page(b"<html>", kind="text/html"), Form(), "does not answer as it should", "OpenAI"),
         (MODELS, b"SSH-2.0-OpenSSH\r\n", Form(), "protocol", "OpenAI"),

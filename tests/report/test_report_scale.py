@@ -26,6 +26,12 @@ def test_round_values() -> None:
     ]
 
 
+def test_marks_of_a_short_range_far_from_zero_are_told_apart() -> None:
+    assert labels(Scale(99.4, 101.3)) == ["99.5", "100", "100.5", "101"]
+    assert labels(Scale(-12345.9, -12344.1)) == ["−12,345.5", "−12,345", "−12,344.5"]
+    assert labels(Scale(4_000_000, 4_020_000)) == ["4,000,000", "4,005,000", "4,010,000", "4,015,000", "4,020,000"]
+
+
 def test_log_has_no_place_for_zero() -> None:
     scale = fit([0, -5, 1, 1000], Scale(0, 1, log=True), zero=False, rounded=True)
     assert (scale.low, scale.high) == (1, 1000)

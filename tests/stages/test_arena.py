@@ -27,7 +27,7 @@ def vote(number: int, answer: int | None, models: tuple[str, ...] = ("owl", "wre
     return Record("", prompt, ("one", "other"), answer, {"models": list(models)}, f"v{number}")
 
 
-def test_a_table_is_ranked_and_can_stand_on_a_board(tmp_path: Path) -> None:
+def test_a_table_is_ranked(tmp_path: Path) -> None:
     metrics = Arena.model_validate({"battles": str(EXAMPLE), "rounds": 20}).run([], tmp_path, Context())
     assert metrics["battles"] == 60
     scores = Scores.read(tmp_path).scores

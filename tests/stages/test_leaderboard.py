@@ -1,6 +1,8 @@
 """A leaderboard tells chance from difference, keeps ways of asking apart, and knows what was seen in training."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 
 from lmloop import LmloopError, run
 from lmloop.core.progress import Silent
+from lmloop.core.scores import Scores
+from lmloop.stages.arena import EXAMPLE
 from lmloop.stages.leaderboard import page_of, told
 from lmloop.stages.leaderboard.changes import changes
 from lmloop.stages.leaderboard.choosing import Choice, choose, read
@@ -155,3 +159,23 @@ def test_a_diff_says_why_and_on_which_items(made: Path) -> None:
     assert found.why == ("model.order: 3 -> 0",)
     assert found.difference.lost - found.difference.gained == round((found.before.mean - found.after.mean) * 9)
     assert all(before["value"] != after["value"] for before, after in found.samples)
+
+
+def test_a_task_without_any_score_and_a_model_without_one_have_no_place_on_the_board(
+    made: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(next(made.parent.glob("scores-*")), tmp_path / "runs" / "scores-1"))
+    whole = Scores.read(folder)
+    left = tuple(s for s in whole.scores if s.model != "base" and s.task != whole.tasks[1].name)
+    replace(whole, scores=left).write(folder)
+    found = gather([folder])
+    assert (list(found.models), len(found.columns)) == (["猫", "flat"], 1)
+    assert len(told(found, Silent())["cells"]) == 2
+
+
+def test_scores_without_questions_are_refused_in_one_message(tmp_path: Path) -> None:
+    arena = run(
+        {"name": "a", "step": [{"id": "arena", "use": "arena", "battles": str(EXAMPLE), "rounds": 2}]}, tmp_path
+    )
+    with pytest.raises(LmloopError, match="has scores of the step arena, and no questions"):
+        gather([arena["arena"].path])

@@ -57,8 +57,6 @@ SCHEMA = pa.schema(
         ("replies", pa.list_(_REPLY)),
     ]
 )
-NARROW = ("model", "task", "group", "cluster", "record", "value", "failed", "cut", "error")
-"""The columns that are read to choose rows, and which cost little."""
 
 Row = Mapping[str, Any]
 
@@ -115,7 +113,7 @@ class Items:
         self._lock = Lock()
 
     def column(self, name: str) -> pa.Array:
-        """Give one of the narrow columns, whole."""
+        """Give a whole column: one of those that cost little, from ``model`` to ``error``."""
         with self._lock:
             if name not in self._narrow:
                 self._narrow[name] = self.file.read([name]).column(0).combine_chunks()

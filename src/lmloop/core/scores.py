@@ -74,6 +74,11 @@ class Asked:
     data: Mapping[str, Any]
     metrics: Sequence[Mapping[str, Any]]
 
+    @property
+    def chief(self) -> str:
+        """The name of the metric that stands for the task."""
+        return str(self.metrics[0]["name"])
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -83,6 +88,15 @@ class Scores:
     tasks: Sequence[Asked] = ()
     scores: Sequence[Score] = ()
     rates: Sequence[Rates] = field(default_factory=tuple)
+
+    def chief(self, macro: bool = False) -> dict[tuple[str, str], Score]:
+        """Give, by model and task, the chief metric over all items; with ``macro``, that over the groups' means."""
+        chief = {task.name: task.chief for task in self.tasks}
+        return {
+            (score.model, score.task): score
+            for score in self.scores
+            if not score.group and score.macro == macro and score.metric == chief[score.task]
+        }
 
     def write(self, folder: Path) -> None:
         """Write them into a folder; the same scores give the same bytes."""

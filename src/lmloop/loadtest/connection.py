@@ -12,8 +12,6 @@ from lmloop.loadtest.http import Framing, FramingError
 from lmloop.loadtest.replies import Reply
 from lmloop.loadtest.target import Address
 
-BUFFER = 1 << 20
-
 
 class Connection(asyncio.Protocol):
     """One socket, on which one exchange is under way at a time."""

@@ -62,7 +62,6 @@ class Requests:
     those of all parts, in order of the requests.
     """
 
-    session: Array
     intended: Array
     begun: Array
     sent: Array
@@ -99,7 +98,7 @@ class Requests:
 
 
 COLUMNS = [
-    *("session", "intended", "begun", "sent", "ended", "stamps", "ending", "why"),
+    *("intended", "begun", "sent", "ended", "stamps", "ending", "why"),
     *("tokens", "prompt_tokens", "counted"),
 ]
 
@@ -121,7 +120,6 @@ def load(path: Path, run: int) -> Requests:
     times = {name: rows[name].to_numpy() / SECOND for name in ("intended", "begun", "ended")}
     sent = rows["sent"].to_numpy()
     return Requests(
-        session=rows["session"].to_numpy(),
         sent=np.where(sent >= 0, sent / SECOND, np.nan),
         first=first,
         last=last,

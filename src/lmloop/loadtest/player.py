@@ -1,6 +1,7 @@
 """Plays sessions against a server: each request at its moment, whether or not those before it have been answered."""
 
 import asyncio
+import errno
 import os
 import ssl
 from collections import Counter
@@ -186,4 +187,4 @@ class Player:
         try:
             return await asyncio.wait_for(connect(self._job.where, self._tls, self._start), limit)
         except TimeoutError:
-            raise OSError(110, f"no connection within {limit:g} s") from None
+            raise TimeoutError(errno.ETIMEDOUT, f"no connection within {limit:g} s") from None

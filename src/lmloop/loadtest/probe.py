@@ -132,5 +132,8 @@ def _explain(where: Address, form: Form, how: str, told: str, known: Sequence[st
             "put it into the environment: OPENAI_API_KEY, or --key NAME",
         )
     if how.startswith("http-"):
-        return f"{path} answers with {how[5:]}{said}", "what it says is above; --extra adds fields to each request"
+        return (
+            f"{path} answers with {how[5:]}{said}",
+            "what it says is above; --set request.extra.NAME=VALUE adds a field to each request",
+        )
     return f"{path} does not answer as it should ({how}{said})", "is it an OpenAI-compatible server?"

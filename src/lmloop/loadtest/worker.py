@@ -42,7 +42,6 @@ class Vitals:
             "t": round((at - start) / SECOND, 3),
             "seconds": (at - self.at) / SECOND,
             "cpu": cpu - self.cpu,
-            "late": late[-1] if late else 0,
             "beats": late,
         }
         self.cpu, self.at = cpu, at

@@ -1,12 +1,10 @@
 """The page of a leaderboard: one HTML file that draws itself from plain data, from a file or from a server."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from lmloop.report.page import asset, environment
+from lmloop.report.page import framed
 
 STYLES = ("page.css", "blocks.css", "board.css")
 SCRIPTS = ("page.js", "board.js", "board-table.js", "board-plots.js", "board-items.js", "board-about.js")
@@ -14,27 +12,16 @@ SCRIPTS = ("page.js", "board.js", "board-table.js", "board-plots.js", "board-ite
 
 def render(title: str, data: Mapping[str, Any], live: bool = False) -> str:
     """Draw the page; a ``live`` one asks its server for items, any other holds some of them itself."""
-    script = "\n".join(map(asset, SCRIPTS))
     questions = sum(column["data"].get("questions", 0) for column in data["columns"])
-    return (
-        environment()
-        .get_template("board.html")
-        .render(
-            title=title,
-            facts={
-                "models": f"{len(data['models']):,}",
-                "tasks": f"{len(data['columns']):,}",
-                "questions": f"{questions:,}",
-                "runs": f"{len(data['runs']):,}",
-            },
-            parts=_parts(data),
-            live=live,
-            data=_markup(data),
-            style="\n".join(map(asset, STYLES)),
-            script=script,
-            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        )
-    )
+    counts = {
+        "models": len(data["models"]),
+        "tasks": len(data["columns"]),
+        "questions": questions,
+        "runs": len(data["runs"]),
+    }
+    facts = {name: f"{count:,}" for name, count in counts.items()}
+    values = {"title": title, "facts": facts, "parts": _parts(data), "live": live, "data": _markup(data)}
+    return framed("board.html", STYLES, SCRIPTS, values)
 
 
 def _parts(data: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -39,23 +39,20 @@ class Section:
 
 def render(title: str, sections: Sequence[Section], facts: Mapping[str, str]) -> str:
     """The whole page. `facts` are the few things worth knowing of the run, shown under the title."""
-    script = "\n".join(map(asset, SCRIPTS))
     anchors: dict[str, str] = {}
     for place, section in enumerate(sections, start=1):
         anchors.setdefault(section.name, f"step-{place}")
-    return (
-        environment()
-        .get_template("page.html")
-        .render(
-            title=title,
-            facts=facts,
-            sections=[_section(place, section, anchors) for place, section in enumerate(sections, start=1)],
-            style="\n".join(map(asset, STYLES)),
-            script=script,
-            # The policy names the script by its digest, so that nothing a text smuggles in could ever run.
-            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        )
-    )
+    told = [_section(place, section, anchors) for place, section in enumerate(sections, start=1)]
+    return framed("page.html", STYLES, SCRIPTS, {"title": title, "facts": facts, "sections": told})
+
+
+def framed(template: str, styles: Sequence[str], scripts: Sequence[str], values: Mapping[str, Any]) -> str:
+    """Draw a page that extends ``frame.html``: with its styles and its script in it, by the names of the assets."""
+    script = "\n".join(map(asset, scripts))
+    # The policy names the script by its digest, so that nothing a text smuggles in could ever run.
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    style = "\n".join(map(asset, styles))
+    return _environment().get_template(template).render(style=style, script=script, script_digest=digest, **values)
 
 
 def _section(place: int, section: Section, anchors: Mapping[str, str]) -> dict[str, Any]:
@@ -80,8 +77,7 @@ def _halves(kinds: Sequence[str]) -> list[bool]:
     return halves
 
 
-def environment() -> "jinja2.Environment":
-    """Give what reads templates from the assets."""
+def _environment() -> "jinja2.Environment":
     import jinja2
 
     return jinja2.Environment(
@@ -100,5 +96,5 @@ def _finalize(value: Any) -> Any:
 
 
 def asset(name: str) -> str:
-    """Read a file of the page's own."""
+    """Read a file of the pages' own."""
     return ASSETS.joinpath(name).read_text(encoding="utf-8")

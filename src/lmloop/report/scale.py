@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lmloop.report.units import tick
+from lmloop.report.units import exact, tick
 
 MOST_TICKS = 6
 
@@ -30,7 +30,10 @@ class Scale:
     def ticks(self) -> list[tuple[float, str]]:
         """Places in percent and labels of the round values on this axis."""
         values = _log_ticks(self.low, self.high) if self.log else _round_values(self.low, self.high)
-        return [(self.at(value), tick(value, self.unit)) for value in values]
+        labels = [tick(value, self.unit) for value in values]
+        if len(set(labels)) < len(labels):  # a short range far from zero: 100.2, 100.4 and not 100, 100
+            labels = [exact(value) for value in values]
+        return list(zip(map(self.at, values), labels, strict=True))
 
 
 def fit(values: Iterable[float | None], scale: Scale, zero: bool, rounded: bool) -> Scale:

@@ -26,6 +26,11 @@ def fixed(value: float, decimals: int | None) -> str:
     return _signed(f"{value:,.{decimals}f}")
 
 
+def exact(value: float) -> str:
+    """A round number with all its digits, for an axis on which fewer would not tell the marks apart: 100.25."""
+    return _signed(f"{value:,.12g}")
+
+
 def short(value: float | None) -> str:
     """A number in few characters, for an axis: 1.2M, 350k, 0.05."""
     if value is None or not math.isfinite(value):

@@ -45,16 +45,18 @@ def verb(runs: tuple[str, ...], home: Path, host: str, port: int, title: str, ou
     step. A million items are no trouble: the page asks for those that are looked at.
     """
     from lmloop.core import progress
-    from lmloop.faces import serving
-    from lmloop.stages.leaderboard import exporting, page_of, told
+    from lmloop.core.draft import draft
+    from lmloop.faces import board_server
+    from lmloop.stages.leaderboard import Leaderboard, exporting, page_of, told
     from lmloop.stages.leaderboard.gathering import gather
 
     board = gather(_folders(home, runs))
     data = told(board, progress.default())
     if out is None:
-        serving.serve(serving.Shown(title, board, data), host, port)
+        board_server.serve(board_server.Shown(title, board, data), host, port)
     elif out.suffix == ".html":
-        out.write_text(page_of(title, board, data, serving.SAMPLES), encoding="utf-8")
+        with draft(out) as place:
+            place.write_text(page_of(title, board, data, Leaderboard().samples), encoding="utf-8")
         click.echo(out)
     else:
         exporting.write(data, out)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lmloop.core.recipe import Recipe
     from lmloop.core.scores import Scores
 
-ITEMS = "items.parquet"
 COMMON = ("data", "limit", "shots", "profile")
 """Options that are a setting of those tasks that have it."""
 
@@ -72,6 +71,7 @@ def verb(models: tuple[str, ...], asking: Asking, home: Path, as_json: bool, lim
     item is kept with its prompt, replies and verdict; replies are kept, too: stop it at any moment, and it goes on from
     there. Look at the result with `lmloop board`.
     """
+    from lmloop.core import items
     from lmloop.core.scores import Scores
 
     step = {"id": "scores", "use": "evaluate", "models": _models(models, home), "tasks": list(_tasks(asking))}
@@ -83,7 +83,7 @@ def verb(models: tuple[str, ...], asking: Asking, home: Path, as_json: bool, lim
         click.echo(folder)
     else:
         click.echo("\n".join(_table(scores)))
-        click.echo(f"\nitems   {folder / ITEMS}\nlook    lmloop board {folder.name}")
+        click.echo(f"\nitems   {folder / items.FILE}\nlook    lmloop board {folder.name}")
 
 
 def _models(names: Sequence[str], home: Path) -> dict[str, Any]:
@@ -165,15 +165,12 @@ def _carry_out(recipe: "Recipe", home: Path, limits: Limits) -> Path:
 
 def _table(scores: "Scores") -> list[str]:
     """Lay out each task's chief metric; JSON has the others, too."""
-    chief = {task.name: task.metrics[0]["name"] for task in scores.tasks}
     heads = ("model", "task", "metric", "score", "95 %", "macro", "items", "no answer", "cut", "no reply")
     rates = {(rate.model, rate.task): rate for rate in scores.rates if not rate.group}
-    macro = {(s.model, s.task, s.metric): s for s in scores.scores if s.macro}
+    macro = scores.chief(macro=True)
     lines: list[tuple[str, ...]] = [heads]
-    for score in scores.scores:
-        if score.group or score.macro or score.metric != chief[score.task]:
-            continue
-        rate, other = rates[score.model, score.task], macro.get((score.model, score.task, score.metric))
+    for key, score in scores.chief().items():
+        rate, other = rates[key], macro.get(key)
         lines.append(
             (
                 *(score.model, score.task, score.metric, f"{score.mean:.4f}", f"{score.low:.4f} to {score.high:.4f}"),

@@ -75,12 +75,17 @@
       ...Object.entries(found.values ?? {}).map(([name, value]) => [name, worth(value, false)]),
     ].filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([name, value]) => [made("dt", {}, name), made("dd", { dir: "auto" }, value)])),
   ]);
+  let looked = 0;
   const show = async (record) => {
-    const sides = await whole(record);
+    const mine = ++looked;
+    let sides;
+    try { sides = await whole(record); } catch (bad) { sides = bad; }
+    if (mine !== looked) return;
+    if (sides instanceof Error) { view.replaceChildren(made("p", { class: "empty" }, sides.message)); return; }
     const first = sides[0];
     const hasShots = first.prompt?.length > 1 || (first.prompt?.[0]?.text ?? "") !== first.question;
     view.replaceChildren(
-      made("div", {}, [made("h4", {}, ["Question", first.group ? ` · ${first.group}` : "", " · ", made("code", {}, first.record)]), made("div", { class: "said-text", dir: "auto" }, first.question)]),
+      made("div", {}, [made("h4", {}, ["Question", first.group ? ` · ${first.group}` : "", " · ", made("code", {}, first.record)]), made("div", { class: "said-text", dir: "auto" }, first.question || "(nothing: only the choices are scored)")]),
       ...(first.answer ? [made("div", {}, [made("h4", {}, "Right answer"), made("div", { dir: "auto" }, first.answer)])] : []),
       made("div", { class: "sides" }, sides.map(side)),
       ...(hasShots ? [made("details", {}, [made("summary", {}, "The whole prompt, as it was sent"), turns(first.prompt)])] : []),
@@ -95,7 +100,7 @@
     if (mine !== turn) return;
     list.replaceChildren(...found.items.map((item, number) => made("li", {}, made("button", {
       type: "button", class: "pick", "data-record": item.record, "aria-current": String(number === state.at), onclick: () => choose(number) },
-    [made("span", { class: "marks" }, item.verdicts.map(mark)), made("span", { class: "said" }, item.question || item.record)]))));
+    [made("span", { class: "marks" }, item.verdicts.map(mark)), made("span", { class: "said" }, item.question || item.answer || item.record)]))));
     if (!found.items.length) list.replaceChildren(made("li", { class: "empty" }, "No item matches."));
     const end = Math.min(found.total, state.start + PAGE);
     pager.replaceChildren(

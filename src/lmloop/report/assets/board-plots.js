@@ -5,7 +5,7 @@
   const models = data.models.map((model) => model.name);
   const shown = new Set(models.slice(0, MOST));
   const shares = data.columns.filter((each) => each.share);
-  const plots = made("div", { class: "plots" });
+  const plots = made("div", { class: "plots", tabindex: "0" });
   const title = (text) => drawn("title", {}, text);
 
   const radar = () => {
@@ -36,7 +36,9 @@
   const rails = () => {
     const names = models.filter((name) => shown.has(name));
     const row = Math.max(26, 9 * names.length + 8);
-    const [left, width] = [170, 640];
+    const label = (name) => name.length > 24 ? `${name.slice(0, 23)}…` : name;
+    const left = 26 + 6.5 * Math.max(4, ...data.columns.map((each) => label(each.name).length));
+    const width = 640;
     const height = row * data.columns.length + 28;
     const parts = [];
     data.columns.forEach((each, place) => {
@@ -45,8 +47,7 @@
       const high = each.share ? 1 : Math.max(...cells.map(([, found]) => found.high));
       const x = (value) => left + (width - left - 10) * (high > low ? (Math.min(high, Math.max(low, value)) - low) / (high - low) : 0.5);
       const top = row * place + row / 2;
-      const name = each.name.length > 24 ? `${each.name.slice(0, 23)}…` : each.name;
-      parts.push(drawn("text", { x: left - 14, y: top + 4, "text-anchor": "end" }, [name, title(each.name)]));
+      parts.push(drawn("text", { x: left - 14, y: top + 4, "text-anchor": "end" }, [label(each.name), title(each.name)]));
       parts.push(drawn("line", { class: "rail", x1: left, x2: width - 10, y1: top + row / 2, y2: top + row / 2 }));
       if (each.share && each.chance) parts.push(drawn("line", { class: "chance", x1: x(each.chance), x2: x(each.chance), y1: top - row / 2 + 2, y2: top + row / 2 - 2 }));
       cells.forEach(([model, found], number) => {
@@ -65,8 +66,8 @@
   const drawPlots = () => plots.replaceChildren(...[radar(), rails()].filter(Boolean));
   const picks = made("ul", { class: "legend" }, models.map((name) => made("li", {}, made("label", {}, [
     made("input", { type: "checkbox", checked: shown.has(name), onchange: (event) => { if (event.target.checked) shown.add(name); else shown.delete(name); drawPlots(); } }),
-    " ", made("i", { class: shade(name), "aria-hidden": "true" }), name]))));
-  if (shares.length < 3) plots.style.gridTemplateColumns = "minmax(0, 1fr)";
+    made("i", { class: shade(name), "aria-hidden": "true" }), name]))));
+  plots.classList.toggle("alone", shares.length < 3);
   part("plots").append(picks, plots, made("p", { class: "words" }, "Points with intervals of 95 %; the dashed line is what guessing would give. A column that is no share has a scale of its own."));
   drawPlots();
 

@@ -1,6 +1,6 @@
 /* The table: models and columns, sorted and filtered, each cell leading to how it was got. */
 (() => {
-  const { data, made, part, count, column, cell, shade, worth, signed, reach, rate, search, download, open } = Board;
+  const { data, made, part, count, column, cell, shade, worth, reach, rate, search, download, open } = Board;
   const AVERAGE = "average";
   const state = { models: "", columns: "", sort: data.average ? AVERAGE : data.columns[0]?.name, down: true, macro: false, heat: true, rates: true };
   if (!data.average && data.columns[0]) state.down = data.columns[0].higher;
@@ -52,8 +52,8 @@
     const tip = [`${model}, ${each.name}`, `${worth(found.low, each.share)} to ${worth(found.high, each.share)} (95 %), ${count(found.n)} items`,
       `no answer found ${rate(found.failed, found.items)}, cut ${rate(found.cut, found.items)}`,
       each.level.includes(model) ? "not surely worse than the best" : "worse than the best (Holm, 5 %)"];
-    return made("td", { class: `number${each.level.includes(model) ? " level" : ""}` },
-      made("button", { type: "button", class: "cell", "data-tip": tip.join("\n"), style: { "--deep": deep(found, each) }, onclick: () => explain(model, each) },
+    return made("td", { class: `number${each.level.includes(model) ? " level" : ""}`, style: { "--deep": deep(found, each) } },
+      made("button", { type: "button", class: "cell", "data-tip": tip.join("\n"), onclick: () => explain(model, each) },
         [made("b", {}, worth(found.mean, each.share)), made("small", {}, [reach(found, each.share), " · ", ranks(found.ranks)]), warned.map((text) => made("small", { class: "warn" }, text))]));
   };
   const drawAverage = (model) => {

@@ -10,6 +10,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from lmloop.core.asking import answer
 from lmloop.core.draft import draft
+from lmloop.core.engine.shards import read_records
 from lmloop.core.errors import DataError
 from lmloop.core.model import Model, Reply, Sampling, Writing
 from lmloop.core.outside import OutsideFile
@@ -22,7 +23,7 @@ from lmloop.report import blocks
 from lmloop.scoring.arena import Battle, Standings, connected, shares, standings
 from lmloop.scoring.judging import PAIR_EN, PAIR_ZH, ask_judge, both_orders, decide, locked, template
 from lmloop.scoring.written import after_thinking
-from lmloop.stages.arena.battles import fought, question_of, read_records, read_table, voted
+from lmloop.stages.arena.battles import fought, question_of, read_table, voted
 
 BATTLES = "battles.jsonl"
 EXAMPLE = Path(__file__).with_name("example.csv")
@@ -73,7 +74,7 @@ class Arena(Step):
         Raises:
             DataError: there are none.
         """
-        records = [record for item in inputs if item.kind == "records" for record in read_records(item.path)]
+        records = list(read_records(item.path for item in inputs if item.kind == "records"))
         fights, undecided = self._judge_all(inputs, records) if self.judge else ([voted(one) for one in records], 0)
         battles = [fight for fight in fights if fight is not None]
         battles += read_table(self.battles.path) if self.battles else []
@@ -115,7 +116,7 @@ class Arena(Step):
         return fights, sum(fight is None for fight in fights)
 
     def _scores(self, found: Standings, battles: Sequence[Battle]) -> Scores:
-        """Say it as scores, so that a leaderboard can show it."""
+        """Say it as scores, in the form of an evaluation's; they have no questions, so no leaderboard compares them."""
         judge = self.judge and {"model": self.judge.identity(), "prompts": locked((PAIR_EN, PAIR_ZH))}
         protocol = {"benchmark": "arena", "version": self.version, "style": self.style, "judge": judge or "people"}
         metrics = ({"name": "elo", "higher": True, "chance": 1000.0},)

@@ -1,10 +1,8 @@
 """Where battles come from: votes, a table of them, or a judge's decisions."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lmloop.core.batch import rows
-from lmloop.core.engine.shards import list_shards, read_shard
 from lmloop.core.errors import DataError
 from lmloop.core.model import Prompt
 from lmloop.core.record import Record
@@ -17,16 +15,7 @@ MARKS: Mapping[str, Callable[[str], int]] = {
     "lists": lambda text: text.count("\n- ") + text.count("\n* "),
     "bold": lambda text: text.count("**"),
 }
-
-
 WINNERS = {"model_a": 1.0, "a": 1.0, "1": 1.0, "model_b": 0.0, "b": 0.0, "0": 0.0}
-
-
-def read_records(folder: Path) -> Iterator[Record]:
-    """Give the records of a folder."""
-    for shard in list_shards([folder]):
-        for batch in read_shard(shard.path):
-            yield from rows(batch)
 
 
 def voted(record: Record) -> Battle | None:

@@ -7,8 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from lmloop.core.batch import rows
-from lmloop.core.engine.shards import list_shards, read_shard
+from lmloop.core.engine.shards import read_records
 from lmloop.core.errors import DataError
 from lmloop.core.part import build
 from lmloop.core.reader import Reader
@@ -89,8 +88,7 @@ def moments(load: LoadTable, seed: int, rate: str) -> list[float | None]:
     if load.users:
         return [None] * (load.requests or max(POOL, 8 * load.users))
     chance = np.random.default_rng([seed, 1])
-    most = None if load.requests is None else load.requests
-    found = arrivals(rates(rate, load.seconds), load.arrivals, load.burstiness, most, chance)
+    found = arrivals(rates(rate, load.seconds), load.arrivals, load.burstiness, load.requests, chance)
     if load.requests is not None and load.duration is not None:
         found = [moment for moment in found if moment < load.duration]
     # a test of nothing says nothing: where chance gives no arrival in time, the first one counts
@@ -116,9 +114,7 @@ def conversations(inputs: Sequence[Artifact], files: Sequence[Path], reader: str
 
 
 def _records(inputs: Sequence[Artifact], files: Sequence[Path], reader: str, base: Path) -> Iterator[Record]:
-    for shard in list_shards([item.path for item in inputs]):
-        for batch in read_shard(shard.path):
-            yield from rows(batch)
+    yield from read_records(item.path for item in inputs)
     if files:
         made = cast(Reader, build("readers", {"use": reader, "files": [str(file) for file in files]}))
         for source in made.sources(base):

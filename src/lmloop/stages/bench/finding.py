@@ -25,7 +25,6 @@ class Finding:
     edge: tuple[float, float] | None = None
     partial: str = ""
     calibration: Calibration | None = None
-    delays: tuple[float, float] | None = None
 
     @property
     def valid(self) -> bool:

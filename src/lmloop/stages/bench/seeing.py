@@ -253,7 +253,8 @@ def _reconcile(main: Test) -> blocks.Table:
 
 def _counting(main: Test) -> str:
     usage = main.summary.by_usage
-    many = f"; {main.summary.tokens_a_part:.3g} tokens a part" if np.isfinite(main.summary.tokens_a_part) else ""
+    each = f"{main.summary.tokens_a_part:.3g}"
+    many = f"; {each} token{'s' * (each != '1')} a part" if np.isfinite(main.summary.tokens_a_part) else ""
     told = "counted by the server (usage)" if usage > 0.999 else "one token a part"
     if 0.001 < usage <= 0.999:
         told = f"{share(usage, 1)} counted by the server, else one a part"

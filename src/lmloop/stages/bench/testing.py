@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,8 +91,9 @@ class Testing:
             if any(test.stopped for test in self._tests):
                 return False
             test = self._single(player, access, f"{rate:.4g}")
-            self._context.progress.say(_line(test, holds(test)))
-            return holds(test)
+            held = holds(test)
+            self._context.progress.say(_line(test, held))
+            return held
 
         return highest(sweep.start, sweep.most, at, sweep.close)
 
@@ -114,7 +116,7 @@ class Testing:
         """Write the schedule of a test; give it with its length in seconds, None where only the requests say it."""
         step, many = self._step, self._step.sweep or self._step.calibrate
         path = self._out / (f"schedule-{run:03d}.jsonl" if many else "schedule.jsonl")
-        asking = Asking(step.prompts, self._said(), step.api, self._context.seed)
+        asking = Asking(step.prompts, self._said, step.api, self._context.seed)
         length: float | None
         with draft(path) as place:
             if step.schedule:
@@ -133,6 +135,7 @@ class Testing:
                 length = _length(step.load, when)
         return path, length
 
+    @cached_property
     def _said(self) -> list[tuple[schedule.Turn, ...]]:
         step = self._step
         files = [file.path for file in step.files]
@@ -154,7 +157,7 @@ class Testing:
             requests = load(rows, main.run)
             found = calibrate(rows, main.run, delays) if delays and not step.server.slots else None
         told = about.get("target", step.url), about.get("model", step.model)
-        return Finding(kind, *told, tuple(self._tests), main, requests, edge, partial, found, delays)
+        return Finding(kind, *told, tuple(self._tests), main, requests, edge, partial, found)
 
     def _main(self, edge: tuple[float, float] | None) -> Test | None:
         """Give the test of the highest rate that held; where none did, the last."""

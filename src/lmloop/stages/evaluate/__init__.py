@@ -1,6 +1,6 @@
 """Evaluate: bring tasks to models, and keep every question with its prompt, replies and verdict."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, cast
 
@@ -94,7 +94,8 @@ class Evaluate(Step):
         scores = Scores(tuple(tested), _asked(asked), *counted.found())
         scores.write(out)
         blocks.write(out / BLOCKS, [*remarked(remarks), *show(scores)])
-        return {"items": log.count, **_chief(scores), **metrics}
+        chief = {f"{model}/{task}": round(score.mean, 6) for (model, task), score in scores.chief().items()}
+        return {"items": log.count, **chief, **metrics}
 
     def _tasks(self, inputs: list[Artifact]) -> dict[str, Task]:
         given = {item.id: Given.of(item.path) for item in inputs if item.kind == "records"}
@@ -106,13 +107,3 @@ class Evaluate(Step):
 
 def _asked(asked: Any) -> tuple[Asked, ...]:
     return tuple(found.asked(name, task) for name, task, found in asked)
-
-
-def _chief(scores: Scores) -> Mapping[str, float]:
-    """Give each model's chief metric on each task."""
-    chief = {task.name: task.metrics[0]["name"] for task in scores.tasks}
-    return {
-        f"{score.model}/{score.task}": round(score.mean, 6)
-        for score in scores.scores
-        if not score.group and not score.macro and score.metric == chief[score.task]
-    }

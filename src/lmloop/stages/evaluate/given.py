@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from pydantic import PrivateAttr
 
-from lmloop.core.batch import rows
-from lmloop.core.engine.shards import list_shards, read_shard
+from lmloop.core.engine.shards import read_records
 from lmloop.core.errors import DataError
 from lmloop.core.model import Reply, Request, Scores, Scoring
 from lmloop.core.record import Record
@@ -37,9 +36,8 @@ class Given(Task):
             DataError: it has none.
         """
         task = cls()
-        shards = list_shards([folder])
-        found = (record for shard in shards for batch in read_shard(shard.path) for record in rows(batch))
-        task._records.extend(record for record in found if record.choices and record.answer is not None)
+        found = (record for record in read_records([folder]) if record.choices and record.answer is not None)
+        task._records.extend(found)
         if not task._records:
             raise DataError(f"{folder.name} holds no questions: records with choices and an answer")
         return task

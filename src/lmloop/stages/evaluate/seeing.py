@@ -10,10 +10,7 @@ from lmloop.report.units import share
 
 def show(scores: Scores) -> list[blocks.Block]:
     """Draw scores and rates."""
-    chief = {task.name: task.metrics[0]["name"] for task in scores.tasks}
-    whole = [score for score in scores.scores if not score.group and score.metric == chief[score.task]]
-    micro = {(score.model, score.task): score for score in whole if not score.macro}
-    macro = {(score.model, score.task): score for score in whole if score.macro}
+    micro, macro = scores.chief(), scores.chief(macro=True)
     rates = {(rate.model, rate.task): rate for rate in scores.rates if not rate.group}
     columns = ("model", "task", "metric", "score", "± (95 %)", "macro", "items", "no answer", "cut", "no reply")
     rows = []
@@ -86,7 +83,7 @@ def _groups(scores: Scores) -> Iterator[blocks.Block]:
         groups = list(dict.fromkeys(score.group for score in mine))
         if len(groups) < 2:
             continue
-        found = {(s.group, s.model): s for s in mine if s.metric == task.metrics[0]["name"]}
+        found = {(s.group, s.model): s for s in mine if s.metric == task.chief}
         names = [model.name for model in scores.models]
         rows = []
         for group in groups:

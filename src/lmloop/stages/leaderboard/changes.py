@@ -48,7 +48,7 @@ def changes(before: Path, after: Path, samples: int = 3) -> list[Changed]:
     found = [compared(first, second) for _, _, first, second in pairs]
     return [
         Changed(
-            *_names(boards, first_key, second_key),
+            *_names(first_key, second_key),
             first.whole,
             second.whole,
             tuple(_why(boards, first_key, second_key)),
@@ -89,7 +89,7 @@ def _twin(column: Column, before: Board, after: Board) -> Column | None:
     return alike[0] if len(alike) == len(mine) == 1 else None
 
 
-def _names(boards: tuple[Board, Board], first: Key, second: Key) -> tuple[str, str]:
+def _names(first: Key, second: Key) -> tuple[str, str]:
     models = [first[0], second[0]]
     tasks = [first[1].name, second[1].name]
     return tuple(" -> ".join(dict.fromkeys(names)) for names in (models, tasks))  # type: ignore[return-value]

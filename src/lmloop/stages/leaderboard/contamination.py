@@ -80,7 +80,6 @@ class _Found:
 def clean_scores(board: Board, progress: Progress) -> dict[tuple[str, str], Clean]:
     """Score each model on the questions that it cannot have seen, where its training data is known."""
     found: dict[tuple[str, str], Clean] = {}
-    known: dict[tuple[Path, ...], dict[str, Clean]] = {}
     for name, model in board.models.items():
         cells = {column: cell for (mine, column), cell in board.cells.items() if mine == name}
         folders = _read_by(next(iter(cells.values())).source.path.parent, model.folder) if model.folder else ()
@@ -90,7 +89,6 @@ def clean_scores(board: Board, progress: Progress) -> dict[tuple[str, str], Clea
         shared = _search(folders, [text for some in texts.values() for _, text in some], progress, name)
         for column, cell in cells.items():
             found[name, column] = _clean(cell, texts[column], shared, tuple(path.name for path in folders))
-    del known
     return found
 
 
@@ -152,11 +150,12 @@ def _texts(batch: Any) -> pa.Array:
 def _shared(column: pa.Array, units: Units, spans: Spans) -> Iterator[tuple[int, str]]:
     """Give the words of each span, in lower case, as they are compared."""
     for document, start, stop in zip(spans.document.tolist(), spans.start.tolist(), spans.stop.tolist(), strict=True):
-        words = [
-            units.data[units.start[unit] : units.start[unit] + units.width[unit]].tobytes().decode()
-            for unit in range(start, stop)
-        ]
-        yield document, " ".join(words)
+        yield document, " ".join(_words(units, start, stop))
+
+
+def _words(units: Units, start: int, stop: int) -> Iterator[str]:
+    for unit in range(start, stop):
+        yield units.data[units.start[unit] : units.start[unit] + units.width[unit]].tobytes().decode()
 
 
 def _clean(cell: Cell, texts: Sequence[tuple[str, str]], shared: _Found, read: tuple[str, ...]) -> Clean:
@@ -186,11 +185,7 @@ def _seen(texts: Sequence[tuple[str, str]], shared: _Found) -> Mapping[str, list
     short = {tuple(words.split()): place for place, words in enumerate(shared.words) if len(words.split()) < N}
     sizes = np.diff(units.first)
     for text in np.flatnonzero((sizes >= LEAST) & (sizes < N)).tolist():
-        first, stop = int(units.first[text]), int(units.first[text + 1])
-        words = tuple(
-            units.data[units.start[unit] : units.start[unit] + units.width[unit]].tobytes().decode()
-            for unit in range(first, stop)
-        )
+        words = tuple(_words(units, int(units.first[text]), int(units.first[text + 1])))
         if words in short:
             found[texts[text][0]].append(short[words])
     return found

@@ -99,11 +99,16 @@ def written(value: float | None, share: bool) -> str:
     return "–" if value is None else f"{100 * value:.1f}" if share else f"{value:.4g}"
 
 
-def _number(found: Mapping[str, Any] | None, share: bool, bold: bool) -> str:
+def with_reach(found: Mapping[str, Any] | None, share: bool) -> str:
+    """Write a score with half of its interval; a dash where there is none."""
     if not found:
         return "–"
     reach = "" if found["se"] is None else f" ± {written((found['high'] - found['low']) / 2, share)}"
-    text = f"{written(found['mean'], share)}{reach}"
+    return f"{written(found['mean'], share)}{reach}"
+
+
+def _number(found: Mapping[str, Any] | None, share: bool, bold: bool) -> str:
+    text = with_reach(found, share)
     return f"**{text}**" if bold else text
 
 

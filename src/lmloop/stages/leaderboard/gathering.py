@@ -37,7 +37,11 @@ class Source:
         Raises:
             DataError: it holds no scores, or no item log.
         """
-        return cls(path, Card.read(path), Scores.read(path), Items(path / FILE))
+        card, scores = Card.read(path), Scores.read(path)
+        if not (path / FILE).is_file():
+            hint = "models are compared question by question: name runs of the step evaluate"
+            raise DataError(f"{path.name} has scores of the step {card.use}, and no questions", hint=hint)
+        return cls(path, card, scores, Items(path / FILE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Column:
     @property
     def metric(self) -> str:
         """The chief metric."""
-        return str(self.asked.metrics[0]["name"])
+        return self.asked.chief
 
     @property
     def higher(self) -> bool:
@@ -119,7 +123,10 @@ def gather(paths: Sequence[Path]) -> Board:
                     cells[name, columns[_identity(task)].name] = cell
     if not cells:
         raise DataError("there are no scores to show", hint="give runs of the step evaluate that have some")
-    return Board(models, tuple(columns.values()), cells)
+    # where no question of a task got a reply, or none to a model, there is no score to show
+    scored, asked = {name for name, _ in cells}, {column for _, column in cells}
+    shown = {name: model for name, model in models.items() if name in scored}
+    return Board(shown, tuple(column for column in columns.values() if column.name in asked), cells)
 
 
 def common(first: Cell, second: Cell) -> tuple[pa.Array, pa.Array]:
@@ -136,9 +143,8 @@ def common(first: Cell, second: Cell) -> tuple[pa.Array, pa.Array]:
 
 
 def _cell(source: Source, model: Tested, task: Asked) -> Cell | None:
-    metric = task.metrics[0]["name"]
     mine = [score for score in source.scores.scores if score.model == model.name and score.task == task.name]
-    scores = tuple(score for score in mine if score.metric == metric)
+    scores = tuple(score for score in mine if score.metric == task.chief)
     rates = tuple(rate for rate in source.scores.rates if rate.model == model.name and rate.task == task.name)
     return Cell(source, model, task.name, scores, rates) if scores else None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmloop.report import blocks
-from lmloop.stages.leaderboard.exporting import ordered, written
+from lmloop.stages.leaderboard.exporting import ordered, with_reach
 
 
 def show(data: Mapping[str, Any]) -> list[blocks.Block]:
@@ -62,10 +62,7 @@ def _row(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _score(found: Mapping[str, Any] | None, share: bool, level: bool) -> str:
-    if not found:
-        return "–"
-    reach = "" if found["se"] is None else f" ± {written((found['high'] - found['low']) / 2, share)}"
-    return f"{written(found['mean'], share)}{reach}{' *' if level else ''}"
+    return f"{with_reach(found, share)}{' *' if level else ''}"
 
 
 def _percent(cell: Mapping[str, Any] | None) -> float | None:

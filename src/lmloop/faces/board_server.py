@@ -15,7 +15,6 @@ from lmloop.report.board import render
 from lmloop.stages.leaderboard.choosing import Choice, choose, read
 from lmloop.stages.leaderboard.gathering import Board
 
-SAMPLES = 60
 LOOPBACK = ("127.0.0.1", "::1")
 MOST = 500
 """So many items are listed at once, at most."""
@@ -52,7 +51,9 @@ class Shown:
         try:
             models = json.loads(query.get("models", "[]"))
         except ValueError:
-            raise DataError("models must be a list in JSON") from None
+            models = None
+        if not isinstance(models, list) or not all(isinstance(model, str) for model in models):
+            raise DataError("models must be a list of names in JSON")
         return read(self.board, query.get("column", ""), query.get("record", ""), models)
 
 
