@@ -15,12 +15,15 @@ UTF8 = codecs.getincrementaldecoder("utf-8")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A prompt's ids, and how to go on: at most ``most`` tokens, drawn by a ``seed`` of its own."""
+    """A prompt's ids, and how to go on: at most ``most`` tokens."""
 
     ids: tuple[int, ...]
     sampling: Sampling
-    seed: int
     most: int
+
+    def chance(self) -> np.random.Generator:
+        """Give its chance, which hangs on the seed and the prompt, and not on what else is written."""
+        return np.random.default_rng((self.sampling.seed % 2**63, *self.ids))
 
 
 @dataclass
@@ -48,7 +51,7 @@ def write(model: Loaded, wanted: Sequence[Wanted]) -> Iterator[tuple[int, str | 
     while waiting or rows:
         while waiting and free and _fits(model, rows, waiting[-1][1], shared):
             place, one = waiting.pop()
-            row = _Row(place, free.pop(), one, np.random.default_rng(one.seed % 2**63))
+            row = _Row(place, free.pop(), one, one.chance())
             rows.append(row)
             yield from _take(model, row, _begin(model, row, shared))
         for row in [row for row in rows if row.ended]:
