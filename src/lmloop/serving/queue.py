@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from lmloop.core.asking import answer
 from lmloop.core.errors import LmloopError
-from lmloop.core.model import Model, Prompt, Reply, Request, Sampling, Streams, Writing
+from lmloop.core.model import Model, Prompt, Reply, Request, Sampling, Streams, Writing, finished
 
 MOST_TOGETHER = 256
 Job: TypeAlias = Callable[[], None]
@@ -129,13 +129,7 @@ def _run_stream(model: Model, prompt: Prompt, sampling: Sampling, tell: Callable
         [whole] = answer(model, [Writing(prompt, sampling)])
         tell(whole.text)
         return whole
-    pieces = model.stream(prompt, sampling)
-    while True:
-        try:
-            tell(next(pieces))
-        except StopIteration as end:
-            reply: Reply = end.value
-            return reply
+    return finished(model.stream(prompt, sampling), tell)
 
 
 def _worded(bad: Exception) -> LmloopError | RuntimeError:
