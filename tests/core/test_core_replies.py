@@ -99,3 +99,12 @@ def test_a_file_that_is_no_store_is_told(path: Path) -> None:
     path.write_text("something else, and quite long enough to be no database at all" * 20)
     with pytest.raises(DataError, match=r"replies\.db cannot be used"), kept_replies(path):
         pass
+
+
+def test_a_store_that_is_damaged_is_told(path: Path) -> None:
+    say(path, [str(number) for number in range(500)])
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"x" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"replies\.db cannot be "):
+        say(path, ["1"])

@@ -111,6 +111,7 @@ def test_whatever_is_said_the_spans_hold_it(texts):
         ("{% for x in %}", TALK, "no Jinja template"),
         ("{{ messages[0].content.__class__.__mro__ }}", TALK, "refuses a conversation"),
         ("{{ messages.append(1) }}", TALK, "refuses a conversation"),
+        ("{{ 1 / 0 }}", TALK, "refuses a conversation"),
         (CHATML, (Turn("user", "\ufdd0"),), "no text may hold"),
     ],
 )
@@ -129,6 +130,11 @@ def test_it_is_read_from_a_tokenizers_folder(tmp_path):
     assert Template.load(tmp_path).render(TALK) == "d"
     (tmp_path / "chat_template.jinja").write_text("{{ messages | tojson }}")
     assert "你好" in Template.load(tmp_path).render(TALK)
-    (tmp_path / "tokenizer_config.json").write_text("{")
+    for damage in ("{", "[]", '{"bos_token": {}}'):
+        (tmp_path / "tokenizer_config.json").write_text(damage)
+        with pytest.raises(DataError, match="cannot be read"):
+            Template.load(tmp_path)
+    (tmp_path / "chat_template.jinja").unlink()
+    (tmp_path / "tokenizer_config.json").write_text('{"chat_template": [{"name": "default"}]}')
     with pytest.raises(DataError, match="cannot be read"):
         Template.load(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lmloop.core.errors import DataError
-from lmloop.core.model import Reply, Sampling, finished, text_prompt
+from lmloop.core.model import Reply, Sampling, Writing, finished, text_prompt
 from lmloop.core.record import Turn
 from lmloop.models.gguf import Gguf
 from lmloop.models.openai import OpenAI
@@ -71,6 +71,17 @@ def test_more_prompts_than_rows_come_back_in_order(tiny: Gguf) -> None:
     assert [reply.text for reply in few.generate(prompts, Sampling(max_tokens=4))] == [
         tiny.generate([prompt], Sampling(max_tokens=4))[0].text for prompt in prompts
     ]
+
+
+def test_what_is_drawn_hangs_on_prompt_and_seed_alone(tiny: Gguf) -> None:
+    asked = [
+        Writing(text_prompt(text), Sampling(max_tokens=6, temperature=1.0, seed=seed))
+        for text in ("the cat", "猫")
+        for seed in (0, 1, -1)
+    ]
+    together = [reply.text for reply in tiny.write(asked)]
+    assert len(set(together)) == len(asked)
+    assert [tiny.write([one])[0].text for one in reversed(asked)] == together[::-1]
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ def test_sampling_is_heeded() -> None:
     assert not toy.generate([()], Sampling(stop=("cat",)))[0].text.endswith("cat")
     narrow = {toy.generate([()], Sampling(10, 1.0, 1e-9, seed=seed))[0].text for seed in range(5)}
     assert len(narrow) == 1
+    cold = toy.generate([()], Sampling(10, 1e-5, seed=1))[0]
+    assert cold.text == toy.generate([()], Sampling(10))[0].text
 
 
 def test_weights_say_who_opens_them(tmp_path: Path) -> None:

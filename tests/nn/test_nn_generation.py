@@ -5,10 +5,11 @@ import pytest
 import torch
 from test_nn_huggingface import SHAPE, shaken
 
+from lmloop.core.model import cut_at_stop
 from lmloop.nn.inference.drawing import Drawing, draw
 from lmloop.nn.inference.generation import Room, Wanted, write
 from lmloop.nn.inference.network import DecoderNetwork
-from lmloop.nn.inference.stopping import Tail, cut
+from lmloop.nn.inference.stopping import Tail
 
 
 def prompts(seed=1):
@@ -91,8 +92,11 @@ def test_a_tail_sees_a_stop_string_across_tokens_and_broken_characters():
     for stops in (["止\n"], ["\n\n"], ["none", "Q:"], ["停"]):
         tail = Tail(decode, stops)
         at = next(length for length in range(1, len(ids) + 1) if tail.ended(ids[:length]))
-        assert cut(decode(ids[:at]), stops) == (text[: min(text.find(stop) for stop in stops if stop in text)], True)
-        assert not cut(decode(ids[: at - 1]), stops)[1]
+        assert cut_at_stop(decode(ids[:at]), stops) == (
+            text[: min(text.find(stop) for stop in stops if stop in text)],
+            True,
+        )
+        assert not cut_at_stop(decode(ids[: at - 1]), stops)[1]
     tail = Tail(decode, ["zzz"])
     assert not any(tail.ended(ids[:length]) for length in range(1, len(ids) + 1))
-    assert cut(text, ["zzz", ""]) == (text, False)
+    assert cut_at_stop(text, ["zzz", ""]) == (text, False)

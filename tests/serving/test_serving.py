@@ -1,23 +1,27 @@
 """A served model answers as it does by itself, over sockets as any client opens them."""
 
+import asyncio
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from http.client import HTTPConnection
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from lmloop.core.model import Sampling, text_prompt
+from lmloop.core.errors import DataError
+from lmloop.core.model import Prompt, Reply, Sampling, Writing, raw_text, text_prompt
 from lmloop.core.record import Turn
 from lmloop.models.openai import OpenAI
 from lmloop.models.toy import Toy
 from lmloop.serving.local import address
+from lmloop.serving.queue import Queue
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +87,7 @@ def test_an_echo_tells_how_likely_each_token_is(server: tuple[subprocess.Popen[s
     ("path", "body", "status"),
     [
         ("/completions", {"prompt": "a", "max_tokens": -1}, 400),
+        ("/completions", {"prompt": "half of a character: \ud800", "echo": True}, 400),
         ("/chat/completions", {"messages": "no"}, 400),
         ("/nowhere", {}, 404),
     ],
@@ -92,6 +97,52 @@ def test_what_is_wrong_is_said(
 ) -> None:
     found, text = ask(server[1], path, body)
     assert (found, bool(json.loads(text)["error"]["message"])) == (status, True)
+
+
+class Frail(Toy):
+    """A toy that fails at one prompt, and refuses another."""
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
+        """Write, or not."""
+        if raw_text(prompt) == "fail":
+            raise ValueError
+        if raw_text(prompt) == "refuse":
+            raise DataError("not this")
+        return (yield from super().stream(prompt, sampling))
+
+
+def test_what_the_model_fails_at_is_said_and_falls_on_nobody_else(capfd: pytest.CaptureFixture[str]) -> None:
+    url = address(Frail(), "frail")
+    for prompt, status, said in (("fail", 500, "ValueError"), ("refuse", 400, "not this")):
+        found, text = ask(url, "/completions", {"prompt": prompt})
+        assert (found, said in json.loads(text)["error"]["message"]) == (status, True)
+        _, text = ask(url, "/completions", {"prompt": prompt, "stream": True})
+        assert said in text
+    far = OpenAI(model="frail", url=url, concurrency=8)
+    sampling = Sampling(max_tokens=5)
+    prompts = [text_prompt(text) for text in ("the", "refuse", "the c", "the d")]
+    replies = far.generate(prompts, sampling)
+    assert [bool(reply.error) for reply in replies] == [False, True, False, False]
+    assert [replies[n].text for n in (0, 2, 3)] == [Toy().generate([prompts[n]], sampling)[0].text for n in (0, 2, 3)]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_one_of_a_bundle_that_is_refused_falls_on_nobody_else() -> None:
+    queue = Queue(Frail())
+    asked = [Writing(text_prompt(text), Sampling(max_tokens=5)) for text in ("the", "refuse", "the c")]
+
+    async def each() -> list[list[Reply] | BaseException]:
+        gate = Event()
+        busy = asyncio.create_task(queue.call(gate.wait))
+        waiting = [asyncio.create_task(queue.ask([one])) for one in asked]
+        await asyncio.sleep(0)
+        gate.set()
+        await busy
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    found = asyncio.run(each())
+    queue.close()
+    assert [type(one) for one in found] == [list, DataError, list]
 
 
 def test_without_the_key_nobody_is_answered() -> None:

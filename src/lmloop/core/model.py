@@ -103,14 +103,20 @@ def told(replies: Iterable[Reply], done: Done | None) -> list[Reply]:
     return found
 
 
-def finished(stream: Generator[str, None, Reply]) -> Reply:
-    """Let a stream run to its end, and give the whole reply."""
+def finished(stream: Generator[str, None, Reply], heard: Callable[[str], None] = lambda piece: None) -> Reply:
+    """Let a stream run to its end, and give the whole reply; ``heard`` hears each piece."""
     while True:
         try:
-            next(stream)
+            heard(next(stream))
         except StopIteration as end:
             reply: Reply = end.value
             return reply
+
+
+def cut_at_stop(text: str, stops: Iterable[str]) -> tuple[str, bool]:
+    """Give a text up to the first of some stops, and whether there was one."""
+    ends = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return (text[: min(ends)], True) if ends else (text, False)
 
 
 def held_back(text: str, stops: Iterable[str]) -> int:

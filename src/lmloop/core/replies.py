@@ -44,7 +44,11 @@ PATIENCE = 60.0
 
 
 class Kept:
-    """The replies of a home, in a file of SQLite; used by one process or several, and by any thread of one."""
+    """The replies of a home, in a file of SQLite; used by one process or several, and by any thread of one.
+
+    Raises:
+        DataError: the file is none of SQLite's, or cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,18 +63,25 @@ class Kept:
                 " without rowid"
             )
         except sqlite3.Error as bad:
-            raise DataError(f"{path} cannot be used: {bad}", hint="move it away: it only saves time") from None
+            raise self._trouble("used", bad) from None
         self.waiting: list[tuple[bytes, str, float]] = []
         self.spoke = time.monotonic()
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, tuple[Reply, float]]:
-        """Look up replies, with the seconds that each took."""
+        """Look up replies, with the seconds that each took.
+
+        Raises:
+            DataError: the file is damaged.
+        """
         found: dict[bytes, tuple[Reply, float]] = {}
         for first in range(0, len(keys), LOOKED_UP):
             some = keys[first : first + LOOKED_UP]
             marks = ",".join("?" * len(some))
-            rows = self.base.execute(f"select key, said, seconds from reply where key in ({marks})", some)
-            found |= {key: (Reply(**json.loads(said)), seconds) for key, said, seconds in rows}
+            try:
+                rows = self.base.execute(f"select key, said, seconds from reply where key in ({marks})", some)
+                found |= {key: (Reply(**json.loads(said)), seconds) for key, said, seconds in rows}
+            except (sqlite3.Error, ValueError, TypeError) as bad:
+                raise self._trouble("read", bad) from None
         self.hits += len(found)
         return found
 
@@ -93,8 +104,11 @@ class Kept:
             self.base.executemany("insert or ignore into reply values (?, ?, ?)", self.waiting)
             self.base.execute("commit")
         except sqlite3.Error as bad:
-            raise DataError(f"{self.path} cannot be written: {bad}", hint="move it away: it only saves time") from None
+            raise self._trouble("written", bad) from None
         self.waiting, self.spoke = [], time.monotonic()
+
+    def _trouble(self, doing: str, bad: Exception) -> DataError:
+        return DataError(f"{self.path} cannot be {doing}: {bad}", hint="move it away: it only saves time")
 
     def close(self) -> None:
         """Put all on disk and let go of the file."""

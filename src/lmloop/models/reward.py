@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from shutil import copyfile
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import Field
@@ -16,10 +15,9 @@ from lmloop.core.model import Done, Prompt, Reply, raw_text, told
 from lmloop.core.outside import resolve
 from lmloop.core.part import Part
 from lmloop.core.record import Turn
+from lmloop.core.scratch import scratch_folder
 from lmloop.kernels.tokenizing import FILE, Tokenizer
 from lmloop.kernels.tokenizing.chat import ASSISTANT, Template
-
-_KEPT: "list[TemporaryDirectory[str]]" = []
 
 
 class Reward(Part):
@@ -38,8 +36,7 @@ class Reward(Part):
         from lmloop.kernels.tokenizing.toy import byte_tokenizer
         from lmloop.nn.rewarding import write_fresh
 
-        _KEPT.append(TemporaryDirectory())
-        folder = Path(_KEPT[-1].name)
+        folder = scratch_folder()
         copyfile(byte_tokenizer(), folder / FILE)
         write_fresh(folder, Tokenizer.load(folder).vocab_size)
         return cls(folder=str(folder))

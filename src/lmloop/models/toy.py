@@ -166,7 +166,8 @@ def _greedy(shares: Mapping[str, float]) -> str:
 def _draw(shares: Mapping[str, float], sampling: Sampling, chance: Random) -> str:
     """Draw a character from the likeliest ones, which together have a share of ``top_p``."""
     names = sorted(shares, key=lambda name: (-shares[name], name))
-    weights = [shares[name] ** (1 / sampling.temperature) for name in names]
+    # as parts of the largest, so that not all of them vanish when it is cold
+    weights = [(shares[name] / shares[names[0]]) ** (1 / sampling.temperature) for name in names]
     total, kept, sofar = sum(weights), 0, 0.0
     while kept < len(names) and (kept == 0 or sofar < sampling.top_p * total):
         sofar += weights[kept]

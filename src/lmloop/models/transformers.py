@@ -1,29 +1,19 @@
 """A model in Hugging Face's form, of any architecture that ``transformers`` knows, in this process."""
 
-import hashlib
-import json
-from collections.abc import Generator, Sequence
-from functools import cached_property
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
 
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
-from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing
 from lmloop.core.outside import resolve
-from lmloop.core.part import Part
-from lmloop.core.weights import weights_digest
+from lmloop.nn.inference.folder import FolderModel
 
 if TYPE_CHECKING:
     from lmloop.nn.inference.local import Local
 
-_KEPT: "list[TemporaryDirectory[str]]" = []
 
-
-class Transformers(Part):
+class Transformers(FolderModel):
     """Run a model of ``transformers``, on the GPU if there is one.
 
     ``folder`` is a folder with ``config.json``, weights and tokenizer, or a name on the hub (of a ``revision``). A
@@ -34,9 +24,9 @@ class Transformers(Part):
     cannot be replaced is read by its own code alone, slowly.
 
     ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:1``; ``dtype`` ``auto`` is that of the weights on a GPU and
-    float32 on a CPU. ``device_map`` spreads a model over several
-    devices, as in ``transformers``. ``rows`` replies are written side by side (0: what suits the device). An adapter
-    that a tuning wrote is opened with its model; ``task`` is as for ``lmloop``.
+    float32 on a CPU. ``device_map`` spreads a model over several devices, as in ``transformers``. ``rows`` replies are
+    written side by side (0: what suits the device). An adapter that a tuning wrote is opened with its model; ``task``
+    is as for ``lmloop``.
     """
 
     folder: str
@@ -49,51 +39,17 @@ class Transformers(Part):
     task: str = ""
 
     @classmethod
-    def example(cls) -> "Transformers":
+    def example(cls) -> Self:
         """Give a tiny one with fresh weights, in a folder that is removed when the process ends."""
-        from lmloop.nn.inference.tiny import write_tiny
-
         need("transformers", "huggingface")
-        _KEPT.append(TemporaryDirectory())
-        write_tiny(Path(_KEPT[-1].name))
-        return cls(folder=_KEPT[-1].name)
+        return super().example()
 
-    def identity(self) -> dict[str, Any]:
-        """Tell it from another by what its folder holds, not by where it lies."""
-        place = resolve(self.folder)
-        content = weights_digest(place) if place.is_dir() else self.folder
-        return super().identity() | {"folder": content}
+    def opened(self) -> "Local":
+        """Open it with ``transformers``.
 
-    def fingerprint(self) -> str:
-        """Give a digest of all that replies hang on."""
-        return hashlib.blake2b(json.dumps(self.identity()).encode(), digest_size=16).hexdigest()
-
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
-        """Answer each prompt, in order."""
-        return self.write([Writing(prompt, sampling) for prompt in prompts], done)
-
-    def write(self, requests: Sequence[Writing], done: Done | None = None) -> list[Reply]:
-        """Answer each request, in order; what a reply says does not hang on the others."""
-        return self._local.write(requests, done)
-
-    def score(self, pairs: Sequence[tuple[Prompt, str]], done: Done | None = None) -> list[Reply]:
-        """Give the natural-log probability of each text behind its prompt, in order."""
-        return self._local.score(pairs, done)
-
-    def trace(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Token]]:
-        """Give each token of each text with its natural-log probability."""
-        return self._local.trace(pairs)
-
-    def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
-        """Give pieces of a reply as they are written; return the whole."""
-        return self._local.stream(prompt, sampling)
-
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Give the mean of the last hidden vectors of each text."""
-        return self._local.embed(texts)
-
-    @cached_property
-    def _local(self) -> "Local":
+        Raises:
+            DataError: there is no such folder, the hub cannot be reached, or it is nothing that ``transformers`` opens.
+        """
         need("torch", "train")
         from lmloop.nn.inference.opening import Opening, load
 

@@ -63,6 +63,8 @@ class Api:
             return await routes[path](body)
         except LmloopError as bad:
             raise HttpError(400, bad.message) from None
+        except RuntimeError as bad:
+            raise HttpError(500, f"the model fails: {bad}") from None
 
     async def _complete(self, body: Mapping[str, Any]) -> Answer:
         return await self._write(wishes.completion(body), COMPLETION)

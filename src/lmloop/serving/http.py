@@ -9,7 +9,14 @@ from typing import Any, TypeAlias
 
 LONGEST_HEAD = 64 * 1024
 LONGEST_BODY = 64 * 1024 * 1024
-PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed"}
+PHRASES = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    500: "Internal Server Error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Asked:
 
 
 class HttpError(Exception):
-    """What a client did wrong, with the status to tell it."""
+    """Why a request gets no answer, with the status to tell it."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from lmloop.core.asking import answer
 from lmloop.core.errors import LmloopError
-from lmloop.core.model import Model, Prompt, Reply, Request, Sampling, Streams, Writing
+from lmloop.core.model import Model, Prompt, Reply, Request, Sampling, Streams, Writing, finished
 
 MOST_TOGETHER = 256
 Job: TypeAlias = Callable[[], None]
@@ -24,7 +24,12 @@ class Queue:
         self._thread.start()
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """Put requests to the model, with whatever else is waiting."""
+        """Put requests to the model, with whatever else is waiting.
+
+        Raises:
+            LmloopError: the model refuses one of these requests.
+            RuntimeError: it fails at one.
+        """
         loop = asyncio.get_running_loop()
         futures = [loop.create_future() for _ in requests]
         for request, future in zip(requests, futures, strict=True):
@@ -32,7 +37,7 @@ class Queue:
         return list(await asyncio.gather(*futures))
 
     async def call(self, work: Callable[[], Any]) -> Any:
-        """Do something else with the model, in its thread."""
+        """Do something else with the model, in its thread; what goes wrong is raised as in :meth:`ask`."""
         future = asyncio.get_running_loop().create_future()
 
         def job() -> None:
@@ -47,7 +52,10 @@ class Queue:
         return await future
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[str | Reply]:
-        """Give the pieces of a text as they are written, then the reply."""
+        """Give the pieces of a text as they are written, then the reply.
+
+        What goes wrong is raised as in :meth:`ask`.
+        """
         loop = asyncio.get_running_loop()
         pieces: asyncio.Queue[str | Reply | Exception] = asyncio.Queue()
 
@@ -59,7 +67,7 @@ class Queue:
             try:
                 tell(_run_stream(self.model, prompt, sampling, tell))
             except Exception as bad:
-                tell(bad)
+                tell(_worded(bad))
 
         self._waiting.put(job)
         while True:
@@ -109,8 +117,11 @@ class Queue:
         try:
             answer(self.model, [request for request, _ in batch], lambda place, reply: _settle(batch[place][1], reply))
         except Exception as bad:
-            for _, future in batch:
-                _settle(future, bad)
+            if len(batch) == 1:
+                _settle(batch[0][1], bad)
+                return
+            for one in batch:  # what is wrong with one is no matter of the others
+                self._answer([one])
 
 
 def _run_stream(model: Model, prompt: Prompt, sampling: Sampling, tell: Callable[[str], None]) -> Reply:
@@ -118,13 +129,11 @@ def _run_stream(model: Model, prompt: Prompt, sampling: Sampling, tell: Callable
         [whole] = answer(model, [Writing(prompt, sampling)])
         tell(whole.text)
         return whole
-    pieces = model.stream(prompt, sampling)
-    while True:
-        try:
-            tell(next(pieces))
-        except StopIteration as end:
-            reply: Reply = end.value
-            return reply
+    return finished(model.stream(prompt, sampling), tell)
+
+
+def _worded(bad: Exception) -> LmloopError | RuntimeError:
+    return bad if isinstance(bad, LmloopError) else RuntimeError(str(bad) or type(bad).__name__)
 
 
 def _settle(future: "asyncio.Future[Any]", result: Any) -> None:
@@ -134,7 +143,7 @@ def _settle(future: "asyncio.Future[Any]", result: Any) -> None:
         if future.done():
             return
         if isinstance(result, Exception):
-            future.set_exception(result if isinstance(result, LmloopError) else RuntimeError(str(result)))
+            future.set_exception(_worded(result))
         else:
             future.set_result(result)
 

@@ -36,11 +36,13 @@ def read_body(body: bytes) -> dict[str, Any]:
     """Read a body as an object.
 
     Raises:
-        HttpError: it is none.
+        HttpError: it is none, or holds half of a character (a lone surrogate), which no answer could repeat.
     """
     try:
         found = json.loads(body)
-    except ValueError as bad:
+        if b"\\u" in body:
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as bad:
         raise HttpError(400, f"the body is no JSON: {bad}") from None
     if not isinstance(found, dict):
         raise HttpError(400, "the body must be an object")

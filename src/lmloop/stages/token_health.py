@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
+from lmloop.core.scratch import scratch_folder
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.weights import weights_digest
 from lmloop.kernels.packed import Index, streams
@@ -25,7 +25,6 @@ from lmloop.report import blocks
 TOKENS = "tokens.jsonl"
 LISTED, DOTS, BINS = 200, 2000, 40
 PART = 1 << 22
-_KEPT: list[TemporaryDirectory[str]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,9 @@ class TokenHealth(Step):
         """Give one that looks at a tiny model with fresh weights, in a folder that is removed when the process ends."""
         from lmloop.nn.inference.tiny import write_tiny
 
-        _KEPT.append(TemporaryDirectory())
-        write_tiny(Path(_KEPT[-1].name))
-        return cls(model=_KEPT[-1].name)
+        folder = scratch_folder()
+        write_tiny(folder)
+        return cls(model=str(folder))
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
         """Name the files of the model by a digest."""

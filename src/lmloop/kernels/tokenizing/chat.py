@@ -58,13 +58,11 @@ class Template:
             config = json.loads((folder / CONFIG).read_text("utf-8")) if (folder / CONFIG).is_file() else {}
             file = folder / TEMPLATE
             source = file.read_text("utf-8") if file.is_file() else _default(config.get("chat_template"))
-        except (OSError, ValueError, AttributeError) as bad:
+            values = {name: config.get(name) for name in SPECIALS}
+            texts = {name: value["content"] if isinstance(value, Mapping) else value for name, value in values.items()}
+        except (OSError, ValueError, AttributeError, KeyError, TypeError) as bad:
             raise DataError(f"the chat template in {folder} cannot be read: {bad}") from None
-        if not source:
-            return None
-        values = {name: config.get(name) for name in SPECIALS}
-        texts = {name: value["content"] if isinstance(value, Mapping) else value for name, value in values.items()}
-        return cls(source, {name: text for name, text in texts.items() if text})
+        return cls(source, {name: text for name, text in texts.items() if text}) if source else None
 
     def render(self, turns: Sequence[Turn], asks: bool = False) -> str:
         """Write a conversation; one that ``asks`` ends where the assistant's reply begins.
@@ -107,9 +105,10 @@ class Template:
         if any(OPEN in turn.text or CLOSE in turn.text for turn in turns):
             raise DataError("a turn holds a code point that no text may hold (U+FDD0 or U+FDD1)")
         messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+        compiled = self._compiled
         try:
-            text: str = self._compiled.render(messages=messages, add_generation_prompt=asks, **self.specials)
-        except (TemplateError, TypeError, ValueError, AttributeError, KeyError, IndexError) as bad:
+            text: str = compiled.render(messages=messages, add_generation_prompt=asks, **self.specials)
+        except Exception as bad:  # a template is anybody's, and may raise anything
             raise DataError(f"the chat template refuses a conversation: {bad}") from None
         return text
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, PositiveInt
 
@@ -27,6 +27,8 @@ class Gguf(Part):
     that is longer loses its beginning. ``gpu_layers`` of the model are computed on a GPU (-1: all), where the library
     was built for one. An embedding is the mean of a text's vectors (of its first 512 tokens).
     """
+
+    version: ClassVar[int] = 2
 
     file: str
     context: PositiveInt = 4096
@@ -60,9 +62,9 @@ class Gguf(Part):
         return self.write([Writing(prompt, sampling) for prompt in prompts], done)
 
     def write(self, requests: Sequence[Writing], done: Done | None = None) -> list[Reply]:
-        """Answer each request, in order."""
+        """Answer each request, in order; what a reply says does not hang on the others."""
         found: dict[int, Reply] = {}
-        for place, piece in write(self._loaded, [self._wanted(request, n) for n, request in enumerate(requests)]):
+        for place, piece in write(self._loaded, [self._wanted(request) for request in requests]):
             if isinstance(piece, Reply):
                 found[place] = piece
                 if done is not None:
@@ -72,7 +74,7 @@ class Gguf(Part):
     def stream(self, prompt: Prompt, sampling: Sampling) -> Generator[str, None, Reply]:
         """Give pieces of the text as they are written; return the whole reply."""
         reply = Reply("")
-        for _, piece in write(self._loaded, [self._wanted(Writing(prompt, sampling), 0)]):
+        for _, piece in write(self._loaded, [self._wanted(Writing(prompt, sampling))]):
             if isinstance(piece, Reply):
                 reply = piece
             else:
@@ -136,10 +138,10 @@ class Gguf(Part):
     def _embedder(self) -> Loaded:
         return Loaded(self._place, self.context, 1, self.gpu_layers, embeds=True)
 
-    def _wanted(self, request: Writing, number: int) -> Wanted:
+    def _wanted(self, request: Writing) -> Wanted:
         most = min(request.sampling.max_tokens, self._loaded.context - 1)
         ids = self._prompt(request.prompt)[-(self._loaded.context - most) :]
-        return Wanted(tuple(ids), request.sampling, request.sampling.seed + number, most)
+        return Wanted(tuple(ids), request.sampling, most)
 
     def _prompt(self, prompt: Prompt) -> list[int]:
         return self._loaded.prompt(prompt) or [self._loaded.begin]

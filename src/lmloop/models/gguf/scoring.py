@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from lmloop.models.gguf.loaded import BATCH, Loaded, Step
+from lmloop.models.gguf.loaded import BATCH, Loaded, Step, alike
 
 WASTE = 24
 """So many tokens may be computed twice for two texts to go side by side."""
@@ -32,7 +32,7 @@ def score(model: Loaded, texts: Sequence[Text], told: Callable[[int, Judged], No
     model.clear()
     for group, shared in _groups([texts[place] for place in order], model):
         places, order = order[: len(group)], order[len(group) :]
-        kept = _alike(trunk, group[0].ids[:shared])
+        kept = alike(trunk, group[0].ids[:shared])
         model.forget(0, kept)
         model.read(group[0].ids[kept:shared], kept)
         trunk = group[0].ids[:shared]
@@ -47,11 +47,11 @@ def _groups(texts: Sequence[Text], model: Loaded) -> Iterator[tuple[list[Text], 
     shared = 0
     for text in texts:
         if group:
-            alike = min(_alike(group[0].ids, text.ids), _most_shared(text), shared)
-            waste = len(group) * (shared - alike)
-            total = sum(len(each.ids) - alike for each in (*group, text))
-            if waste <= WASTE and total <= BATCH and len(group) + 1 < model.rows and total + alike < model.cells:
-                group, shared = [*group, text], alike
+            common = min(alike(group[0].ids, text.ids), _most_shared(text), shared)
+            waste = len(group) * (shared - common)
+            total = sum(len(each.ids) - common for each in (*group, text))
+            if waste <= WASTE and total <= BATCH and len(group) + 1 < model.rows and total + common < model.cells:
+                group, shared = [*group, text], common
                 continue
             yield group, shared
         group, shared = [text], _most_shared(text)
@@ -100,13 +100,3 @@ def _parts(
         asked += wants
     if part:
         yield part
-
-
-def _alike(one: Sequence[int], other: Sequence[int]) -> int:
-    """Count the ids that two begin with alike."""
-    count = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        count += 1
-    return count

@@ -2,13 +2,13 @@
 
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from lmloop.core.extras import need
+from lmloop.core.scratch import scratch_folder
+from lmloop.kernels.tokenizing.letters import letters
 
-_KEPT: "list[TemporaryDirectory[str]]" = []
 WIDTH, HEADS, INNER = 64, 2, 128
 
 
@@ -18,9 +18,8 @@ def tiny_file() -> Path:
     need("gguf", "gguf")
     import gguf
 
-    _KEPT.append(TemporaryDirectory())
-    path = Path(_KEPT[-1].name) / "tiny.gguf"
-    words = [*_byte_letters(), "<end>"]
+    path = scratch_folder() / "tiny.gguf"
+    words = [*letters(), "<end>"]
     file = gguf.GGUFWriter(path, "llama")
     file.add_context_length(256)
     file.add_embedding_length(WIDTH)
@@ -50,10 +49,3 @@ def tiny_file() -> Path:
     file.write_tensors_to_file()
     file.close()
     return path
-
-
-def _byte_letters() -> list[str]:
-    """Give the letter that stands for each byte in byte-level vocabularies (GPT-2's table)."""
-    plain = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    others = iter(range(256, 512))
-    return [chr(byte) if byte in plain else chr(next(others)) for byte in range(256)]

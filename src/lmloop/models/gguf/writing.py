@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lmloop.core.model import Reply, Sampling, held_back
-from lmloop.models.gguf.loaded import BATCH, Loaded, Step
+from lmloop.core.model import Reply, Sampling, cut_at_stop, held_back
+from lmloop.models.gguf.loaded import BATCH, Loaded, Step, alike
 
 UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A prompt's ids, and how to go on: at most ``most`` tokens, drawn by a ``seed`` of its own."""
+    """A prompt's ids, and how to go on: at most ``most`` tokens."""
 
     ids: tuple[int, ...]
     sampling: Sampling
-    seed: int
     most: int
+
+    def chance(self) -> np.random.Generator:
+        """Give its chance, which hangs on the seed and the prompt, and not on what else is written."""
+        return np.random.default_rng((self.sampling.seed % 2**63, *self.ids))
 
 
 @dataclass
@@ -48,7 +51,7 @@ def write(model: Loaded, wanted: Sequence[Wanted]) -> Iterator[tuple[int, str | 
     while waiting or rows:
         while waiting and free and _fits(model, rows, waiting[-1][1], shared):
             place, one = waiting.pop()
-            row = _Row(place, free.pop(), one, np.random.default_rng(one.seed % 2**63))
+            row = _Row(place, free.pop(), one, one.chance())
             rows.append(row)
             yield from _take(model, row, _begin(model, row, shared))
         for row in [row for row in rows if row.ended]:
@@ -73,9 +76,7 @@ def _read_shared(model: Loaded, wanted: Sequence[Wanted]) -> int:
     if len(wanted) < 2:
         return 0
     first, last = min(one.ids for one in wanted), max(one.ids for one in wanted)
-    shared = 0
-    while shared < min(len(first), len(last)) - 1 and first[shared] == last[shared]:
-        shared += 1
+    shared = min(alike(first, last), len(first) - 1, len(last) - 1)
     model.read(first[:shared], 0)
     return shared
 
@@ -110,17 +111,17 @@ def _take(model: Loaded, row: _Row, chances: NDArray[np.float32]) -> Iterator[tu
         row.ids.append(token)
         row.logprob += float(chances[token])
         row.text += row.decoder.decode(model.piece(token))
-    places = [row.text.find(stop) for stop in sampling.stop if stop and stop in row.text]
+    row.text, stopped = cut_at_stop(row.text, sampling.stop)
     full = len(row.ids) >= row.wanted.most
-    row.ended = ends or full or bool(places)
-    if row.ended:
-        row.text = row.text[: min(places)] if places else row.text + row.decoder.decode(b"", final=True)
+    row.ended = ends or full or stopped
+    if row.ended and not stopped:
+        row.text += row.decoder.decode(b"", final=True)
     ready = len(row.text) if row.ended else len(row.text) - held_back(row.text, sampling.stop)
     if ready > row.given:
         yield row.place, row.text[row.given : ready]
         row.given = ready
     if row.ended:
-        yield row.place, _reply(row, cut=full and not ends and not places)
+        yield row.place, _reply(row, cut=full and not ends and not stopped)
 
 
 def _reply(row: _Row, cut: bool) -> Reply:

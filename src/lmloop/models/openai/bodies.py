@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lmloop.core.model import Prompt, Reply, Sampling, raw_text
+from lmloop.core.model import Prompt, Reply, Sampling, cut_at_stop, raw_text
 from lmloop.models.openai.line import Refused
 
 MOST_STOPS = 4
@@ -61,14 +61,13 @@ def written(answer: Mapping[str, Any], prompt: Prompt, sampling: Sampling) -> Re
         if end not in ("stop", "length", "eos"):
             raise Refused(f"no text came, and the reason was {end!r}")
         text = ""
-    places = [text.find(stop) for stop in sampling.stop if stop and stop in text]
-    text, cut = (text[: min(places)], False) if places else (text, end == "length")
+    text, stopped = cut_at_stop(text, sampling.stop)
     read, wrote = usage(answer)
     return Reply(
         text,
         logprob=_logprob(choice.get("logprobs")),
         tokens=guess(text) if wrote is None else wrote,
-        cut=cut,
+        cut=end == "length" and not stopped,
         prompt_tokens=guess("".join(turn.text for turn in prompt)) if read is None else read,
     )
 

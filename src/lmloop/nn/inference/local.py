@@ -7,14 +7,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing
+from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing, cut_at_stop
 from lmloop.nn.inference import embedding, encoding, generation, plain, scoring, streaming, tracing
 from lmloop.nn.inference.drawing import Drawing
 from lmloop.nn.inference.encoding import Codec, Pair, Side
 from lmloop.nn.inference.generation import Ended, Wanted, Written
 from lmloop.nn.inference.network import Network
 from lmloop.nn.inference.scoring import Scored
-from lmloop.nn.inference.stopping import Tail, cut
+from lmloop.nn.inference.stopping import Tail
 from lmloop.nn.inference.trie import Ids
 
 
@@ -137,7 +137,7 @@ class Local:
             wanted.append(Wanted(kept, self._drawing(request.sampling, most), ended))
 
         def told(number: int, written: Written) -> None:
-            text, stopped = cut(self.codec.decode(written.ids), requests[number].sampling.stop)
+            text, stopped = cut_at_stop(self.codec.decode(written.ids), requests[number].sampling.stop)
             reply = Reply(
                 text,
                 written.logprob,

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-import jinja2
 import numpy as np
 import torch
 
@@ -165,17 +164,17 @@ class HubCodec:
         turns = [{"role": turn.role, "content": turn.text} for turn in prompt]
         try:
             return self._rendered(turns)
-        except jinja2.TemplateError as bad:
+        except DataError:
             if len(turns) < 2 or turns[0]["role"] != "system":
-                raise DataError(f"the chat template refuses a conversation: {bad}") from None
+                raise
         both = {"role": turns[1]["role"], "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
-        try:
-            return self._rendered([both, *turns[2:]])
-        except jinja2.TemplateError as bad:
-            raise DataError(f"the chat template refuses a conversation: {bad}") from None
+        return self._rendered([both, *turns[2:]])
 
     def _rendered(self, turns: list[dict[str, str]]) -> Reading:
-        text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        try:
+            text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        except Exception as bad:  # a template is anybody's, and may raise anything
+            raise DataError(f"the chat template refuses a conversation: {bad}") from None
         return Reading(text, chat=True)
 
     def encode(self, texts: Sequence[Reading], bare: bool = False) -> list[Ids]:

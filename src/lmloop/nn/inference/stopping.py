@@ -33,9 +33,3 @@ class Tail:
         longest = max(map(len, self.stops), default=0)
         self.text = (self.text + added)[-longest - len(added) :] if longest else ""
         return any(stop in self.text for stop in self.stops)
-
-
-def cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """Give a text up to the first of some stop strings, and whether there was one."""
-    ends = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
-    return (text[: min(ends)], True) if ends else (text, False)

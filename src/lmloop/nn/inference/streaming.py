@@ -5,8 +5,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeAlias
 
-from lmloop.core.model import Reply, held_back
-from lmloop.nn.inference.stopping import BROKEN, cut
+from lmloop.core.model import Reply, cut_at_stop, held_back
+from lmloop.nn.inference.stopping import BROKEN
 
 Heard: TypeAlias = Callable[[Sequence[int]], bool]
 
@@ -23,7 +23,7 @@ def stream(
 
     def heard(ids: Sequence[int]) -> bool:
         nonlocal given
-        text, _ = cut(decode(ids).rstrip(BROKEN), stops)
+        text, _ = cut_at_stop(decode(ids).rstrip(BROKEN), stops)
         ready = text[: len(text) - held_back(text, stops)]
         if len(ready) > len(given) and ready.startswith(given):
             pieces.put(ready[len(given) :])
