@@ -9,11 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lmloop.core.batch import SCHEMA, Batch, conform
+from lmloop.core.batch import SCHEMA, Batch, conform, rows
 from lmloop.core.card import CARD, Card
 from lmloop.core.draft import draft_name, finish
 from lmloop.core.errors import DataError
 from lmloop.core.op import text_bytes
+from lmloop.core.record import Record
 
 DATA, DROPPED = "data", "dropped"
 ROW_BITS = 40
@@ -60,6 +61,12 @@ def read_shard(path: Path) -> Iterator[Batch]:
         count = max(1, min(batch.num_rows, -(-text_bytes(batch) // SLICE_BYTES)))
         size = max(1, -(-batch.num_rows // count))
         yield from (batch.slice(first, size) for first in range(0, max(1, batch.num_rows), size))
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Stream the rows of a shard one by one."""
+    for batch in read_shard(path):
+        yield from rows(batch)
 
 
 def _groups(path: Path) -> Iterator[Batch]:
