@@ -120,6 +120,27 @@ def test_half_precision_is_read(tmp_path):
     assert not found.tied
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (lambda whole: whole[:-5], "lacks its last 5 bytes"),
+        (lambda whole: whole[:20], "cannot be read as safetensors"),
+        (lambda whole: b"", "cannot be read as safetensors"),
+        (lambda whole: (2).to_bytes(8, "little") + b"[]", "cannot be read as safetensors"),
+        (lambda whole: (12).to_bytes(8, "little") + b'{"wte": {}}\n', "cannot be read as safetensors"),
+        (lambda whole: b"\xff" * 16, "cannot be read as safetensors"),
+    ],
+)
+def test_a_damaged_file_is_one_message(tmp_path, content, told):
+    torch, files = pytest.importorskip("torch"), pytest.importorskip("safetensors.torch")
+    files.save_file({"wte.weight": torch.randn(6, 4)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"vocab_size": 6}')
+    place = tmp_path / "model.safetensors"
+    place.write_bytes(content(place.read_bytes()))
+    with pytest.raises(LmloopError, match=told):
+        read_token_rows(tmp_path)
+
+
 def test_it_looks_at_one_model(recipe, tmp_path):
     with pytest.raises(LmloopError, match="looks at one model"):
         run({"name": "t", "step": [{"id": "look", "use": "token-health"}]}, home=tmp_path / "runs")
