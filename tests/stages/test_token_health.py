@@ -12,15 +12,7 @@ from lmloop.report import blocks
 from lmloop.stages.token_health import TokenHealth
 from lmloop.testing import check_step
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors are slower on two threads, and tests share the cores."""
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
