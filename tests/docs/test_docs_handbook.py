@@ -10,16 +10,7 @@ import pytest
 HANDBOOK = Path(__file__).parents[2] / "docs" / "handbook"
 CHAPTERS = [HANDBOOK / f"{name}.md" for name in ("adapters", "attention", "optimizers")]
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n+^```text\n(?P<output>.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors are slower on two threads, and tests share the cores."""
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)

@@ -23,14 +23,6 @@ SHAPE = replace(from_depth(2, 40, 32), width=32, heads=2, kv_heads=1, head_width
 DEVICE = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def policy(method=None, seed=1, refers=True):
     """A model with an adapter that has moved away from it; or all weights with a frozen copy."""
     from copy import deepcopy

@@ -12,7 +12,9 @@ from lmloop.scoring.sureness import (
     ask_sure,
     confidence,
     heard,
+    is_right,
     is_silent,
+    probed,
     question_of,
     sure_share,
 )
@@ -116,3 +118,14 @@ def test_a_question_without_an_answer_may_be_asked_all_the_same():
 )
 def test_silence_is_told(reply, silent):
     assert is_silent(reply) is silent
+
+
+def test_an_empty_answer_is_never_right():
+    assert not is_right("Paris", ["", " . "])
+    assert is_right("It is Paris.", ["", "paris"])
+
+
+@pytest.mark.parametrize("noted", [None, 1, "known", ["known"], {"said": "x"}])
+def test_what_another_step_noted_under_the_name_of_a_probe_is_none(noted):
+    assert probed(Record("a", meta={"probe": noted})) == {}
+    assert probed(Record("a", meta={"probe": {"known": False}})) == {"known": False}

@@ -10,16 +10,7 @@ from lmloop.report import blocks
 
 COMPUTE = {"precision": "fp32", "threads": 1, "compile": "off"}
 METRICS = {"exact_match", "edit_similarity", "log_likelihood", "choice", "brier"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors are slower on two threads, and tests share the cores."""
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def trained(width, tokens):

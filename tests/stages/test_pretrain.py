@@ -11,16 +11,7 @@ from lmloop.report import blocks
 
 COMPUTE = {"precision": "fp32", "threads": 1, "compile": "off"}
 TINY = {"width": 32, "heads": 2, "hidden": 64}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors are slower on two threads, and tests share the cores."""
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

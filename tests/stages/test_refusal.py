@@ -93,6 +93,11 @@ def test_samples_may_say_what_is_known(place):
         assert probe["known"] == (probe["share"] == 1)
 
 
+def test_what_has_no_samples_is_known_by_the_likeliest(place):
+    done = carried(place, ingest("choices"), PROBED | {"from": ["base", "choices"], "by": "samples"})["probed"]
+    assert records(done)[0].meta["probe"]["known"]
+
+
 def test_asked_again_no_model_is_loaded_and_the_bytes_are_the_same(place, monkeypatch):
     first = carried(place, PROBED)["probed"]
     before = [path.read_bytes() for path in sorted((first.path / "data").glob("*"))]

@@ -12,15 +12,7 @@ from lmloop.report import blocks
 from lmloop.stages.token_health import TokenHealth
 from lmloop.testing import check_step
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors are slower on two threads, and tests share the cores."""
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
@@ -118,6 +110,27 @@ def test_half_precision_is_read(tmp_path):
     assert np.array_equal(found.input, embedding.float().numpy())
     assert np.array_equal(found.output, head.float().numpy())
     assert not found.tied
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (lambda whole: whole[:-5], "lacks its last 5 bytes"),
+        (lambda whole: whole[:20], "cannot be read as safetensors"),
+        (lambda whole: b"", "cannot be read as safetensors"),
+        (lambda whole: (2).to_bytes(8, "little") + b"[]", "cannot be read as safetensors"),
+        (lambda whole: (12).to_bytes(8, "little") + b'{"wte": {}}\n', "cannot be read as safetensors"),
+        (lambda whole: b"\xff" * 16, "cannot be read as safetensors"),
+    ],
+)
+def test_a_damaged_file_is_one_message(tmp_path, content, told):
+    torch, files = pytest.importorskip("torch"), pytest.importorskip("safetensors.torch")
+    files.save_file({"wte.weight": torch.randn(6, 4)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"vocab_size": 6}')
+    place = tmp_path / "model.safetensors"
+    place.write_bytes(content(place.read_bytes()))
+    with pytest.raises(LmloopError, match=told):
+        read_token_rows(tmp_path)
 
 
 def test_it_looks_at_one_model(recipe, tmp_path):

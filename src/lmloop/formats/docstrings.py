@@ -1,12 +1,9 @@
 """Docstrings of Python files, read from their source: nothing is imported."""
 
 import ast
-import sys
-import sysconfig
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 What: TypeAlias = Literal["module", "class", "function"]
@@ -19,15 +16,6 @@ class Docstring:
     name: str
     what: What
     text: str
-
-
-def python_roots() -> list[tuple[str, Path]]:
-    """Name the folders to look in: the standard library, the packages here, those of the base installation."""
-    stdlib, packages = Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))
-    roots = {"stdlib": stdlib, "packages": packages}
-    if sys.prefix != sys.base_prefix:
-        roots["base-packages"] = stdlib / "site-packages"
-    return [(label, path) for label, path in roots.items() if path.is_dir()]
 
 
 def read_docstrings(code: bytes) -> list[Docstring]:

@@ -3,8 +3,7 @@
 Shape letters: B rows, T places.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +22,7 @@ from lmloop.nn.adapters.attach import attach
 from lmloop.nn.decoder import Decoder, seeded
 from lmloop.nn.dialects import LENGTH, Dialects, Ints
 from lmloop.nn.shape import Shape
+from lmloop.nn.speed import one_thread
 
 BASE_STEPS, BASE_RATE, BASE_ROWS, BASE_LOSS = 400, 3e-3, 128, 0.005
 WARMUP, CLIP = 20, 1.0
@@ -94,7 +94,7 @@ def learn_base(world: Dialects, depth: int, path: Path) -> None:
     model, chance = seeded(shape_of(world, depth), world.seed), np.random.default_rng([world.seed, 2])
     optimizer = torch.optim.AdamW(model.parameters(), BASE_RATE, weight_decay=0.0)
     names = world.names(0)
-    with one_torch_thread():
+    with one_thread():
         for _ in range(BASE_STEPS):
             thing = chance.integers(0, world.things, BASE_ROWS)
             loss = _loss(model, world.rows(0 * thing, thing, chance), names[0, thing])
@@ -109,7 +109,7 @@ def learn_base(world: Dialects, depth: int, path: Path) -> None:
 
 def learn(training: Training) -> dict[str, Any]:
     """Train an adapter; give its size and its course as JSON."""
-    with one_torch_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.repeat)
         model = seeded(shape_of(training.world, training.depth), 0)
         model.load_state_dict(load_file(training.base))
@@ -187,14 +187,3 @@ def _see_routing(routers: list[dict[str, Any]], course: Course) -> None:
 def _loss(model: Decoder, tokens_BT: Ints, name_B: Ints) -> Tensor:
     """Give the cross entropy of what follows the last place."""
     return F.cross_entropy(model(torch.from_numpy(tokens_BT))[:, -1], torch.from_numpy(name_B))
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """Use one thread for a while: on matrices so small, waking others costs more than the work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

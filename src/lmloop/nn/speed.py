@@ -3,8 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -75,6 +75,17 @@ def choose(learner: Learner, rows: Rows, computing: Computing, device: torch.dev
         threads = most if many * GAIN < one else 1
     # how many there might have been is no part of the result
     return replace(computing, precision=precision, threads=threads, most_threads=0)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """While open, torch uses one thread: for small matrices, waking others costs more than they help."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def settled(computing: Computing, device: torch.device) -> Computing:

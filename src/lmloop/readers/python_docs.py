@@ -8,7 +8,8 @@ from typing import Literal
 
 from lmloop.core.reader import Reader, Reject, Source
 from lmloop.core.record import Record
-from lmloop.formats.docstrings import python_roots, read_docstrings
+from lmloop.formats.docstrings import read_docstrings
+from lmloop.formats.installation import python_files
 
 TEXT_ENDINGS = (".md", ".rst", ".txt")
 TEXT_NAMES = re.compile(r"(licen[cs]e|copying|notice|readme|authors|changes|changelog|history|news)\b", re.IGNORECASE)
@@ -29,14 +30,9 @@ class PythonDocs(Reader):
 
     def sources(self, base: Path) -> Iterator[Source]:
         """List the installation's files that may hold documentation, ordered by name."""
-        found: dict[str, Path] = {}
-        for label, root in python_roots():
-            for path in root.rglob("*"):
-                name = f"{label}/{path.relative_to(root).as_posix()}"
-                if self._wanted(label, path, root) and path.is_file():
-                    found[name] = path
-        for name in sorted(found):
-            yield Source(found[name], name, found[name].stat().st_size)
+        for name, path in sorted(python_files("*", self.packages)):
+            if _kind(path) in self.kinds and path.is_file():
+                yield Source(path, name, path.stat().st_size)
 
     def read(self, source: Source) -> Iterator[Record | Reject]:
         """Give the documents of one file."""
@@ -54,15 +50,6 @@ class PythonDocs(Reader):
                 yield Reject(source.name, "encoding", str(bad))
                 return
             yield Record(text=_description(text) if kind == "readme" else text, meta=_meta(source, kind))
-
-    def _wanted(self, label: str, path: Path, root: Path) -> bool:
-        kind = _kind(path)
-        if kind is None or kind not in self.kinds:
-            return False
-        inside = path.relative_to(root).parts
-        if label == "stdlib" and inside[0] in ("site-packages", "dist-packages"):
-            return False  # these have labels of their own
-        return label == "stdlib" or self.packages is None or inside[0].partition("-")[0] in self.packages
 
 
 def _kind(path: Path) -> Kind | None:

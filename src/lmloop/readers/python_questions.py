@@ -11,7 +11,8 @@ from pydantic import Field
 
 from lmloop.core.reader import Reader, Reject, Source
 from lmloop.core.record import Record, Turn
-from lmloop.formats.docstrings import Docstring, What, python_roots, read_docstrings
+from lmloop.formats.docstrings import Docstring, What, read_docstrings
+from lmloop.formats.installation import python_files
 
 ASKED: Mapping[What, str] = {
     "function": "What does the function `{name}` of `{module}` do?",
@@ -40,15 +41,9 @@ class PythonQuestions(Reader):
 
     def sources(self, base: Path) -> Iterator[Source]:
         """List the installation's Python files of this part, ordered by name."""
-        found: dict[str, Path] = {}
-        for label, root in python_roots():
-            for path in root.rglob("*.py"):
-                inside = path.relative_to(root)
-                name = f"{label}/{inside.as_posix()}"
-                if self._wanted(label, inside) and _held(name) == (self.part == "test") and path.is_file():
-                    found[name] = path
-        for name in sorted(found):
-            yield Source(found[name], name, found[name].stat().st_size)
+        for name, path in sorted(python_files("*.py", self.packages)):
+            if not TESTS.intersection(name.split("/")) and _held(name) == (self.part == "test") and path.is_file():
+                yield Source(path, name, path.stat().st_size)
 
     def read(self, source: Source) -> Iterator[Record | Reject]:
         """Give the questions that a file answers."""
@@ -79,13 +74,6 @@ class PythonQuestions(Reader):
         place = chance.randrange(self.choices)
         choices = (*wrong[:place], answer, *wrong[place:])
         return Record(prompt=prompt, choices=choices, answer=place, meta=meta)
-
-    def _wanted(self, label: str, inside: Path) -> bool:
-        if TESTS.intersection(inside.parts):
-            return False
-        if label == "stdlib":
-            return inside.parts[0] not in ("site-packages", "dist-packages")  # these have labels of their own
-        return self.packages is None or inside.parts[0].partition("-")[0] in self.packages
 
 
 def _held(name: str) -> bool:

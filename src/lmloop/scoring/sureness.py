@@ -7,9 +7,9 @@ Know'"), in English, and in Chinese where a question is.
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from lmloop.core.model import Prompt, Reply, Request, Sampling, Scoring, Writing, raw_text, text_prompt
 from lmloop.core.record import Record, Turn
@@ -21,6 +21,7 @@ Form: TypeAlias = Literal["turns", "text"]
 Match: TypeAlias = Literal["contains", "exact"]
 
 NO_QUESTION, NO_ANSWER = "it has no prompt to answer", "it has no answer to compare with"
+NOT_PROBED = "the step probe has not asked it"
 
 
 class Unasked(Exception):
@@ -109,9 +110,7 @@ class Question:
 
     def matches(self, said: str, match: Match = "contains") -> bool:
         """Tell whether what was said is right: it holds a right answer, or is one."""
-        text = plain(said)
-        known = [plain(answer) for answer in self.answers if plain(answer)]
-        return any(answer == text if match == "exact" else answer in text for answer in known)
+        return is_right(said, self.answers, match)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +145,19 @@ def question_of(record: Record, form: Form, answered: bool = True) -> Question:
     more = record.meta.get("answers")
     others = [str(each) for each in more] if isinstance(more, list) and not record.choices else []
     return Question(prompt, words, tuple(dict.fromkeys([right, *others])), record.choices)
+
+
+def probed(record: Record) -> Mapping[str, Any]:
+    """Give what the step ``probe`` noted of a record; nothing if it did not ask it."""
+    noted = record.meta.get("probe")
+    return noted if isinstance(noted, Mapping) and "known" in noted else {}
+
+
+def is_right(said: str, answers: Iterable[str], match: Match = "contains") -> bool:
+    """Tell whether what was said holds one of the right answers, or is one; an empty answer is none."""
+    text = plain(said)
+    known = filter(None, map(plain, answers))
+    return any(answer == text if match == "exact" else answer in text for answer in known)
 
 
 def ask(question: Question, sampling: Sampling) -> list[Request]:

@@ -7,16 +7,15 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lmloop.core.batch import rows
-from lmloop.core.engine.shards import list_shards, read_shard
+from lmloop.core.engine.shards import list_shards, shard_records
 from lmloop.core.engine.sorting import Sorting
 from lmloop.core.record import Record
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.report import blocks
 from lmloop.scoring.honesty import ORDER, Outcome, Rewards, hedged
-from lmloop.scoring.sureness import Form, Question, Unasked, plain, question_of
+from lmloop.scoring.sureness import NOT_PROBED, Form, Question, Unasked, plain, probed, question_of
 
-NOT_PROBED, NO_PAIR = "the step probe has not asked it", "all that could be said is worth the same"
+NO_PAIR = "all that could be said is worth the same"
 DIGITS = 4
 
 
@@ -57,16 +56,15 @@ class Hedging(Step):
         for shard in list_shards([item.path for item in inputs]):
             kept: list[Record] = []
             left: list[tuple[Record, str]] = []
-            for batch in read_shard(shard.path):
-                for record in rows(batch):
-                    try:
-                        made = list(self._pairs(record, question_of(record, self.form)))
-                    except Unasked as why:
-                        left.append((record, str(why)))
-                        continue
-                    kept += made
-                    for each in made:
-                        better[each.meta[self.name()]["better"]] += 1
+            for record in shard_records(shard.path):
+                try:
+                    made = list(self._pairs(record, question_of(record, self.form)))
+                except Unasked as why:
+                    left.append((record, str(why)))
+                    continue
+                kept += made
+                for each in made:
+                    better[each.meta[self.name()]["better"]] += 1
             sorting.write(kept, left)
         told = sorting.done()
         shown: list[blocks.Block] = [_meaning(self.rewards()), _table(self.rewards()), _counts(sorting, better)]
@@ -100,7 +98,7 @@ class Hedging(Step):
 
     def _replies(self, record: Record, question: Question) -> list[tuple[str, Outcome, float]]:
         """List what could be said: the text, what comes of it, and what that is worth."""
-        probe = record.meta.get("probe")
+        probe = probed(record)
         if not probe:
             raise Unasked(NOT_PROBED)
         said: dict[str, tuple[str, bool]] = {}

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -83,7 +83,8 @@ class RateTransfer(Step):
         return Shape(vocabulary, self.depth, width, heads, heads, HEAD, 8 * round(width / 3), self.context)
 
     def _loss(self, shape: Shape, way: str, rate: float, batches: Mixed, seed: int) -> float | None:
-        from lmloop.nn.sweep import losses, one_thread
+        from lmloop.nn.speed import one_thread
+        from lmloop.nn.sweep import losses
 
         base = min(self.widths) if way == CARRIED else 0
         with one_thread():
@@ -141,6 +142,5 @@ def _read(path: Path) -> Iterator[Cell]:
 
 
 def _write(path: Path, cells: list[Cell]) -> None:
-    rows = [{name: getattr(cell, name) for name in Cell.__slots__} for cell in cells]
     with draft(path) as place:
-        place.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        place.write_text("".join(json.dumps(asdict(cell)) + "\n" for cell in cells), encoding="utf-8")

@@ -1,29 +1,23 @@
 """Refusal: make of probed questions what teaches a model to say what it knows, and that it does not know the rest."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lmloop.core.batch import rows
-from lmloop.core.engine.shards import list_shards, read_shard
+from lmloop.core.engine.shards import list_shards, shard_records
 from lmloop.core.engine.sorting import Sorting
 from lmloop.core.model import raw_text
 from lmloop.core.record import Record, Turn
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.report import blocks
-from lmloop.scoring.sureness import Form, Question, Unasked, question_of
+from lmloop.scoring.sureness import NOT_PROBED, Form, Question, Unasked, probed, question_of
 
-PROBE = "probe"
-NOT_PROBED, NO_ENTROPY, DROPPED = (
-    "the step probe has not asked it",
-    "the probe gave it no entropy",
-    "the model does not know it",
-)
+NO_ENTROPY, DROPPED = "the probe gave it no entropy", "the model does not know it"
 
 
 class Refusal(Step):
@@ -64,7 +58,7 @@ class Refusal(Step):
         for path in shards:
             kept: list[Record] = []
             left: list[tuple[Record, str]] = []
-            for record in _records(path):
+            for record in shard_records(path):
                 try:
                     question, known = question_of(record, self.form), self._known(record, limit)
                     made = self._made(record, question, known)
@@ -84,13 +78,13 @@ class Refusal(Step):
         found = [
             (-spread, record.id)
             for path in shards
-            for record in _records(path)
-            if (spread := record.meta.get(PROBE, {}).get("entropy")) is not None
+            for record in shard_records(path)
+            if (spread := probed(record).get("entropy")) is not None
         ]
         return frozenset(name for _, name in sorted(found)[: round(self.share * len(found))])
 
     def _known(self, record: Record, unsure: frozenset[str]) -> bool:
-        probe: dict[str, Any] | None = record.meta.get(PROBE)
+        probe = probed(record)
         if not probe:
             raise Unasked(NOT_PROBED)
         if self.split == "known":
@@ -133,11 +127,6 @@ class Refusal(Step):
         told = tuple(sorted(sorting.reasons.items()))
         left = [blocks.Table("Why records were left out", ("reason", "records"), told)] if told else []
         return [blocks.Numbers("What is taught", figures), *left, blocks.Text("One of each kind", passages)]
-
-
-def _records(path: Path) -> Iterator[Record]:
-    for batch in read_shard(path):
-        yield from rows(batch)
 
 
 def _draw(name: str) -> int:

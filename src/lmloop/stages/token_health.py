@@ -78,8 +78,9 @@ class TokenHealth(Step):
         found = look(models[0], self.unused, packed)
         with draft(out / TOKENS) as place:
             place.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_of(found)), "utf-8")
-        blocks.write(out / BLOCKS, _blocks(found))
-        return _metrics(found)
+        told = _metrics(found)
+        blocks.write(out / BLOCKS, _blocks(found, told))
+        return told
 
 
 def look(model: Path, unused: list[int], packed: list[Path]) -> Found:
@@ -146,8 +147,7 @@ def _others(found: Found, values: Any) -> Any:
     return np.delete(values, found.health.unused)
 
 
-def _blocks(found: Found) -> list[blocks.Block]:
-    told = _metrics(found)
+def _blocks(found: Found, told: Metrics) -> list[blocks.Block]:
     figures = [
         blocks.Figure("look untrained", told["like_unused"], caption=f"of {len(found.texts):,} tokens"),
         blocks.Figure("known to be unused", told["known_unused"], caption="to compare with"),

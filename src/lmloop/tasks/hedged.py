@@ -12,7 +12,7 @@ from lmloop.core.task import Metric
 from lmloop.scoring.data import Source
 from lmloop.scoring.form import Form, Item
 from lmloop.scoring.honesty import ORDER, Rewards, outcome
-from lmloop.scoring.sureness import plain
+from lmloop.scoring.sureness import is_right
 from lmloop.scoring.tables import read_rows
 from lmloop.scoring.writing import Written
 
@@ -81,8 +81,7 @@ class Hedged(Written):
 
     def mark(self, record: Any, reply: str) -> tuple[Mapping[str, float], str | None, str]:
         """Sort a reply, and give its reward."""
-        right = any(plain(answer) in plain(reply) for answer in record.meta["answers"])
-        found = outcome(reply, right)
+        found = outcome(reply, is_right(reply, record.meta["answers"]))
         shares: dict[str, float] = {name: float(name == found) for name in ORDER}
         return {"reward": self._table().of(found), **shares}, reply.strip() or None, found
 

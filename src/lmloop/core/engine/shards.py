@@ -66,8 +66,13 @@ def read_shard(path: Path) -> Iterator[Batch]:
 def read_records(folders: Iterable[Path]) -> Iterator[Record]:
     """Give the rows of some folders one by one, in order: for the edges, where rows are few."""
     for shard in list_shards(folders):
-        for batch in read_shard(shard.path):
-            yield from rows(batch)
+        yield from shard_records(shard.path)
+
+
+def shard_records(path: Path) -> Iterator[Record]:
+    """Give the rows of a shard one by one."""
+    for batch in read_shard(path):
+        yield from rows(batch)
 
 
 def _groups(path: Path) -> Iterator[Batch]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
-from lmloop.kernels.tokenizing.rows import CONFIG, TYPES, header, is_of_tokens, widen
+from lmloop.kernels.tokenizing.rows import CONFIG, TYPES, end_of, header, is_of_tokens, widen
 
 INDEX = "model.safetensors.index.json"
 CHUNK = 16 << 20
@@ -122,8 +122,7 @@ def _narrow(values: "npt.NDArray[np.float32]") -> "npt.NDArray[np.uint16]":
 
 
 def _size(file: Path) -> int:
-    tensors, _ = header(file)
-    return max((row["data_offsets"][1] for name, row in tensors.items() if name != "__metadata__"), default=0)
+    return end_of(header(file)[0])
 
 
 def _write(place: Path, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ CONFIG = "config.json"
 TYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "BF16": np.uint16}
 NAMES = ("embed", "wte", "lm_head", "output")
 OUTPUTS = ("lm_head", "embed_out", "output")
+MALFORMED = (ValueError, TypeError, AttributeError, LookupError)
 Matrix: TypeAlias = npt.NDArray[np.float32]
 
 
@@ -65,14 +67,23 @@ def header(file: Path) -> tuple[dict[str, Any], int]:
     """Read what tensors a file holds, and at which byte they begin.
 
     Raises:
-        DataError: it is no file of safetensors.
+        DataError: it is no file of safetensors, or ends before its last tensor does.
     """
     try:
         with file.open("rb") as data:
             (size,) = struct.unpack("<Q", data.read(8))
-            return json.loads(data.read(size)), 8 + size
-    except (OSError, ValueError, struct.error, MemoryError) as bad:
+            tensors = json.loads(data.read(size))
+            missing = 8 + size + end_of(tensors) - file.stat().st_size
+    except (OSError, struct.error, MemoryError, OverflowError, *MALFORMED) as bad:
         raise DataError(f"{file} cannot be read as safetensors: {bad}") from None
+    if missing > 0:
+        raise DataError(f"{file} lacks its last {missing:,} bytes", hint="fetch or copy it again")
+    return tensors, 8 + size
+
+
+def end_of(tensors: Mapping[str, Any]) -> int:
+    """Give the bytes of all tensors of a header: where the last of them ends."""
+    return max((row["data_offsets"][1] for name, row in tensors.items() if name != "__metadata__"), default=0)
 
 
 def widen(bits: "npt.NDArray[np.uint16]") -> Matrix:

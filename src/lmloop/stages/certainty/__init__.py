@@ -8,18 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from lmloop.core.batch import rows
 from lmloop.core.draft import draft
-from lmloop.core.engine.shards import list_shards, read_shard
+from lmloop.core.engine.shards import list_shards, shard_records
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.model import Sampling
-from lmloop.core.record import Record
 from lmloop.core.replies import FILE as REPLIES
 from lmloop.core.replies import kept_replies, remembering
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.weights import open_model
 from lmloop.report import blocks
-from lmloop.scoring.sureness import Form, Match, Unasked, question_of
+from lmloop.scoring.sureness import Form, Match, Unasked, probed, question_of
 from lmloop.stages.certainty.asking import Answer, Asker, Case
 from lmloop.stages.certainty.measuring import measure
 from lmloop.stages.certainty.seeing import show
@@ -84,21 +82,15 @@ class Certainty(Step):
         for item in inputs:
             has_answer = item.id not in self.unanswerable
             for shard in list_shards([item.path]):
-                for batch in read_shard(shard.path):
-                    for record in rows(batch):
-                        try:
-                            question = question_of(record, self.form, answered=has_answer)
-                        except Unasked:
-                            left += 1
-                            continue
-                        cases.append(Case(record.id, question, has_answer, _known(record)))
+                for record in shard_records(shard.path):
+                    try:
+                        question = question_of(record, self.form, answered=has_answer)
+                    except Unasked:
+                        left += 1
+                        continue
+                    cases.append(Case(record.id, question, has_answer, probed(record).get("known")))
         if not any(case.has_answer for case in cases):
             raise DataError(
                 "there is no question with an answer", hint="a question has a prompt, and a text or choices"
             )
         return cases, left
-
-
-def _known(record: Record) -> bool | None:
-    known = record.meta.get("probe", {}).get("known")
-    return None if known is None else bool(known)

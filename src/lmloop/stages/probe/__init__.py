@@ -1,6 +1,6 @@
 """Probe: ask a model questions whose answers are known, and note which of them it knows."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from lmloop.core.batch import rows
-from lmloop.core.engine.shards import list_shards, read_shard
+from lmloop.core.engine.shards import list_shards, shard_records
 from lmloop.core.engine.sorting import Sorting
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.model import Model, Sampling
@@ -36,13 +35,14 @@ class Probe(Step):
     One reply is greedy, of at most ``tokens`` tokens up to one of ``stop``; a text is right where it holds the answer
     (``match``: "contains") or is it ("exact"), a choice where its option is the likeliest. Of written answers,
     ``samples`` more are drawn at ``temperature``. A question is known ``by`` the greedy answer, or where at least the
-    share ``least`` of the samples is right. The entropy is that of the samples' frequencies, or of the options' shares.
-    ``batch`` questions are asked at a time.
+    share ``least`` of the samples is right; a choice, of which there are none, always goes by its likeliest option.
+    The entropy is that of the samples' frequencies, or of the options' shares. ``batch`` questions are asked at a time.
 
     Replies are kept beside the runs: a probe that was killed goes on where it was. Source: R-Tuning (Zhang et al.
     2024); R-Tuning-U, its form without labels, for the entropy.
     """
 
+    version: ClassVar[int] = 2
     takes: ClassVar[tuple[Kind, ...]] = ("records", "weights")
     makes: ClassVar[Kind] = "records"
     needs_input: ClassVar[bool] = False
@@ -106,7 +106,7 @@ class Probe(Step):
         if self.task is not None:
             questions = list(self.task.questions())
             return [(len(questions), questions)]
-        return [(shard.rows, _records(shard.path)) for shard in list_shards([item.path for item in given])]
+        return [(shard.rows, shard_records(shard.path)) for shard in list_shards([item.path for item in given])]
 
     def _probe(self, prober: Prober, records: Iterable[Record], into: tuple[Sorting, Seen, Bar]) -> None:
         """Ask a shard's questions, some at a time, and write it."""
@@ -121,12 +121,8 @@ class Probe(Step):
             bar.advance(len(some) + len(others))
         kept = []
         for each in found:
-            known = each.right if self.by == "greedy" else (each.share or 0.0) >= self.least
+            share = each.share if self.by == "samples" else None
+            known = each.right if share is None else share >= self.least
             seen.take(each, known)
             kept.append(replace(each.record, meta={**each.record.meta, self.name(): {"known": known, **each.meta()}}))
         sorting.write(kept, left)
-
-
-def _records(path: Path) -> Iterator[Record]:
-    for batch in read_shard(path):
-        yield from rows(batch)
