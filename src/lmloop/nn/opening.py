@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError, LmloopError, closest
 from lmloop.core.method import Method
-from lmloop.nn.foreign import foreign_shape, open_foreign
-from lmloop.nn.huggingface import CONFIG, load_model, read_config
+from lmloop.nn.huggingface import CONFIG, foreign_shape, load_model, read_config
 from lmloop.nn.shape import Shape
 
 if TYPE_CHECKING:
@@ -203,7 +202,11 @@ def is_ours(folder: Path) -> bool:
 
 
 def _open_whole(folder: Path) -> Any:
-    return load_model(folder) if is_ours(folder) else open_foreign(folder)
+    if is_ours(folder):
+        return load_model(folder)
+    from lmloop.nn.foreign import open_foreign
+
+    return open_foreign(folder)
 
 
 def plain_of(folder: Path) -> Path:
