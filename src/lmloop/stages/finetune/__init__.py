@@ -1,6 +1,5 @@
 """Finetune: a model learns from records, with an adapter or as a whole."""
 
-import hashlib
 import json
 import shutil
 from collections import Counter
@@ -23,7 +22,7 @@ from lmloop.core.method import Method
 from lmloop.core.part import build
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.task import AnyTask
-from lmloop.core.weights import MODEL, write_model
+from lmloop.core.weights import MODEL, outside_weights, write_model
 from lmloop.kernels.tokenizing import FILES, TEMPLATE, Tokenizer, copy_tokenizer
 from lmloop.kernels.tokenizing.chat import Template
 from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
@@ -96,14 +95,10 @@ class Finetune(Step):
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
         """Name the model to start from by its files."""
-        if not self.base:
-            return None
-        folder = base / self.base
-        paths = sorted(path for path in folder.glob("*") if path.suffix in (".json", ".safetensors", ".jinja"))
-        if not paths:
-            raise DataError(f"there is no model in {folder}", hint=f"a model has a {CONFIG} and safetensors")
-        whole = hashlib.blake2b("".join(f"{path.name} {digest(path)}\n" for path in paths).encode(), digest_size=16)
-        return {"files": len(paths), "digest": whole.hexdigest()}
+        found = outside_weights([base / self.base] if self.base else [], digest)
+        if found is not None and not found["files"]:
+            raise DataError(f"there is no model in {base / self.base}", hint=f"a model has a {CONFIG} and safetensors")
+        return found
 
     def forecast(self, inputs: list[Artifact], context: Context) -> str:
         """Say how many weights are trained, and how many operations the records cost at most."""
