@@ -18,8 +18,7 @@ from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import DROPPED, list_shards, prune
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
-from lmloop.core.method import Method
-from lmloop.core.part import build
+from lmloop.core.method import build_method
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.task import AnyTask
 from lmloop.core.weights import MODEL, outside_weights, write_model
@@ -296,8 +295,7 @@ class Finetune(Step):
         """Tune a LoRA on all linears with about as many trained weights, on the same rows."""
         size = json.loads((job.out / TRAINED).read_text(encoding="utf-8"))
         rank = max(1, round(size["trained"] / size["a_rank"]))
-        method = build("methods", {"use": "lora", "rank": rank, "alpha": 2 * rank})
-        assert isinstance(method, Method)
+        method = build_method({"use": "lora", "rank": rank, "alpha": 2 * rank})
         shape = read_shape(job.base)
         rate = planning.learning_rate(shape, method, self.objective)
         training = replace(job.training, update=self.optimizer.update(rate))

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from lmloop.core.draft import draft
-from lmloop.core.method import Method
-from lmloop.core.part import build
+from lmloop.core.method import Method, build_method
 from lmloop.core.rows import HeldOut
 from lmloop.kernels.example_rows import ExampleBatches, Filled
 from lmloop.kernels.examples import Examples, crossed
@@ -109,7 +108,7 @@ class Job:
 
     def build_method(self) -> Method | None:
         """Make the method."""
-        return cast(Method, build("methods", dict(self.method))) if self.method is not None else None
+        return build_method(dict(self.method)) if self.method is not None else None
 
     def batches(self) -> ExampleBatches:
         """Open the rows to train on."""
