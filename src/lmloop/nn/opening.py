@@ -50,6 +50,15 @@ def base_of(folder: Path) -> Path:
     return base
 
 
+def tasks_of(folder: Path) -> list[str]:
+    """Give the names of the tasks that an adapter was tuned on, in the order of their numbers; none if not known.
+
+    Raises:
+        DataError: what stands beside the adapter is damaged.
+    """
+    return list(_read_base(folder).get("tasks", ())) if (folder / BASE).is_file() else []
+
+
 def _read_base(folder: Path) -> Mapping[str, Any]:
     try:
         said: dict[str, Any] = json.loads((folder / BASE).read_text(encoding="utf-8"))
@@ -138,7 +147,7 @@ def _shares(folder: Path, task: str, most: int) -> "Tensor":
     """Give how much of each task there is in what is asked, (1, tasks): all of one, or as much of each."""
     import torch
 
-    names = list(_read_base(folder).get("tasks", ()))
+    names = tasks_of(folder)
     if task and task not in names:
         raise DataError(f"{folder.name} was not tuned on a task {task!r}", hint=closest(task, names))
     shares_1S = torch.zeros(1, most)
@@ -156,7 +165,7 @@ def _merge_in(model: Any, folder: Path) -> None:
     _merge_in(model, base_of(folder))
     adapted = load(model, folder)
     try:
-        merge(adapted, only_task(adapted.gate() is not None, _read_base(folder).get("tasks", ())))
+        merge(adapted, only_task(adapted.gate() is not None, tasks_of(folder)))
     except LmloopError as bad:
         hint = f"{bad.hint}; or tune it by its own method, with the same settings"
         raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", hint) from None
