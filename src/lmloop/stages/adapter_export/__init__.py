@@ -14,6 +14,10 @@ from lmloop.stages.adapter_export.forms import AnyForm, Merged
 from lmloop.stages.adapter_export.writing import Opened, Written, write
 
 SHOWN = 40
+LOST = (
+    "the share of the length of the mean change that the rank leaves out; "
+    "that each token had its own experts is lost in any case"
+)
 
 
 class AdapterExport(Step):
@@ -84,15 +88,11 @@ def _show(form: str, method: str, trained: int, written: Written) -> list[blocks
     ]
     if written.folders:
         figures.append(blocks.Figure("LoRAs", len(written.folders), caption=", ".join(written.folders)))
+    if written.lost:
+        figures.append(blocks.Figure("lost by the rank", f"{_mean(written):.1%}", caption="of a change's length, mean"))
     found: list[blocks.Block] = [blocks.Numbers("The adapter in another form", tuple(figures))]
     if written.lost:
         worst = sorted(written.lost.items(), key=lambda item: (-item[1], item[0]))
-        figures.append(blocks.Figure("lost by the rank", f"{_mean(written):.1%}", caption="of a change's length, mean"))
         rows = tuple((place, f"{share:.1%}") for place, share in worst[:SHOWN])
-        note = (
-            "the share of the length of the mean change that the rank leaves out; that each token had its own experts "
-        )
-        note += "is lost in any case"
-        found = [blocks.Numbers("The adapter in another form", tuple(figures))]
-        found.append(blocks.Table("What the rank loses", ("place", "lost"), rows, note=note))
+        found.append(blocks.Table("What the rank loses", ("place", "lost"), rows, note=LOST))
     return found
