@@ -23,19 +23,16 @@ from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.task import AnyTask
 from lmloop.core.weights import MODEL, outside_weights, write_model
 from lmloop.kernels.tokenizing import FILES, TEMPLATE, Tokenizer, copy_tokenizer
-from lmloop.kernels.tokenizing.chat import Template
 from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
 from lmloop.nn.huggingface import CONFIG
 from lmloop.nn.launching import launch
 from lmloop.nn.noted import TRAINED
 from lmloop.nn.opening import goes_on, is_ours, plain_of, read_shape
-from lmloop.nn.schedule import Schedule
 from lmloop.nn.tables import ComputeTable, every
-from lmloop.nn.training import Computing, Training, Update
+from lmloop.nn.training import Training
 from lmloop.report import blocks
 from lmloop.stages.finetune import planning
-from lmloop.stages.finetune.asking import Asked, reply_ends
-from lmloop.stages.finetune.encoding import Encoder
+from lmloop.stages.finetune.asking import Asked, ask, encoder_of, reply_ends
 from lmloop.stages.finetune.job import Data, Job
 from lmloop.stages.finetune.process import BASELINE, carry_out
 from lmloop.stages.finetune.rendering import Reading, RenderTask, keep, render_shard, template_digest, total
@@ -202,26 +199,26 @@ class Finetune(Step):
             )
         names = [task.name() for task in self.tasks]
         self._check(names)
+        specs = [task.spec() for task in self.tasks]
+        encoder = encoder_of(out, self.context)
+        asked = ask(specs, encoder, goal, context.seed)
+        length = round(sum(len(ids) for _, ids in asked.prompts) / len(asked.prompts)) + goal.tokens
+        steps = max(1, round(self.epochs * len(asked.prompts) / goal.questions))
+        texts = ["\n".join(turn.text for turn in record.prompt) for _, record, _ in asked.questions]
+        samples = [(task, text, ids) for (task, ids), text in zip(asked.prompts, texts, strict=True)]
         job = Job(
             base=folder,
             method=self.method.spec() if self.method is not None else None,
             goal=goal.model_dump(),
             data=Data((), (), names, [1.0] * len(names), self.epochs, self.context, False),
-            training=Training(1, 1, 1, 0, Schedule("cosine", 1, 0, 0, 0.0), Update(), Computing(), 1, 1),
+            training=self._steps(folder, steps, goal.questions * goal.replies, length, context),
             tokenizer=out,
             out=out,
             merged=self.merged,
-            tasks=[task.spec() for task in self.tasks],
+            samples=samples[: self.evaluate.samples],
+            ends=reply_ends(encoder),
+            tasks=specs,
         )
-        asked = job.asked()
-        length = round(sum(len(ids) for _, ids in asked.prompts) / len(asked.prompts)) + goal.tokens
-        steps = max(1, round(self.epochs * len(asked.prompts) / goal.questions))
-        texts = ["\n".join(turn.text for turn in record.prompt) for _, record, _ in asked.questions]
-        samples = [(task, text, ids) for (task, ids), text in zip(asked.prompts, texts, strict=True)]
-        training = self._steps(folder, steps, goal.questions * goal.replies, length, context)
-        encoder = Encoder(asked.tokenizer, Template.load(out), "last", self.context, "cut")
-        ends = reply_ends(encoder)
-        job = replace(job, training=training, samples=samples[: self.evaluate.samples], ends=ends)
         return job, [_left(asked, names, out)]
 
     def _check(self, tasks: Sequence[str]) -> None:
