@@ -8,8 +8,9 @@ from lmloop.core.errors import DataError
 from lmloop.core.rows import IGNORED, NOBODY, Rows
 from lmloop.methods.lora import Lora
 from lmloop.methods.mixlora import Mixlora
-from lmloop.nn.foreign import foreign_shape, open_foreign
+from lmloop.nn.foreign import open_foreign
 from lmloop.nn.goals.settings import Dpo, Sft
+from lmloop.nn.huggingface import foreign_shape
 from lmloop.nn.opening import is_ours, open_plain
 from lmloop.nn.policy import Policy
 from lmloop.nn.tuned import open_policy

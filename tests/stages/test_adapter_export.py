@@ -87,8 +87,10 @@ def test_a_merged_adapter_is_a_whole_model_for_everybody(place):
 
 
 def test_each_task_becomes_a_lora_that_peft_loads(place):
+    from lmloop.nn.opening import write_base
+
     peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
-    (place / "model" / "moelora" / "trained.json").write_text(json.dumps({"tasks": ["news", "诗 歌"]}))
+    write_base(place / "model" / "moelora", place / "model", ["news", "诗 歌"])
     done = step(place, adapter=adapter(place, "moelora"), form="tasks")
     for number, name in enumerate(["news", "诗-歌"]):
         wanted = logits(place / "model" / "moelora", number)

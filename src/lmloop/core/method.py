@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BeforeValidator, SerializeAsAny
 
@@ -47,5 +47,14 @@ class Method(Part):
         return None
 
 
-AnyMethod = Annotated[SerializeAsAny[Method], BeforeValidator(lambda spec: build("methods", spec))]
+def build_method(spec: Any) -> Method:
+    """Make the method that a recipe names, or gives as a table with ``use``.
+
+    Raises:
+        PartError, RecipeError: there is none of that name, or a setting is wrong.
+    """
+    return cast(Method, build("methods", spec))
+
+
+AnyMethod = Annotated[SerializeAsAny[Method], BeforeValidator(build_method)]
 """A setting that holds a method: a recipe names it, or gives a table with ``use``."""

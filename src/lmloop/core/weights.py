@@ -1,7 +1,8 @@
 """Weights: an artifact that says which back-end opens it, so that whoever evaluates or talks need not know."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -22,6 +23,9 @@ MODEL = "model.json"
 HOLDS = (".json", ".safetensors", ".bin", ".model", ".jinja", ".txt", ".tiktoken")
 """How the names of files end that a model is made of: weights, settings, tokenizer and template."""
 
+OUTSIDE = (".json", ".safetensors", ".jinja")
+"""Those that tell weights apart which a step reads and no step made."""
+
 
 def weights_digest(folder: Path) -> str:
     """Give a digest of what a folder of weights holds, wherever it lies; what was read once is not read again.
@@ -32,6 +36,18 @@ def weights_digest(folder: Path) -> str:
     if not folder.is_dir():
         raise DataError(f"there is no model in {folder}", hint="name a folder with weights")
     return files_digest(path for path in folder.iterdir() if path.suffix in HOLDS and path.name != CARD)
+
+
+def outside_weights(
+    folders: Sequence[Path], digest: Callable[[Path], str], endings: Sequence[str] = OUTSIDE
+) -> dict[str, Any] | None:
+    """Say for a step's ``outside`` what folders of weights hold that no step made; None if there are no folders.
+
+    ``digest`` is that of one file. A folder that is not there has no files.
+    """
+    paths = [path for folder in folders for path in sorted(folder.glob("*")) if path.suffix in endings]
+    whole = hashlib.blake2b("".join(f"{path.name} {digest(path)}\n" for path in paths).encode(), digest_size=16)
+    return {"files": len(paths), "digest": whole.hexdigest()} if folders else None
 
 
 def write_model(folder: Path, spec: Mapping[str, Any]) -> None:

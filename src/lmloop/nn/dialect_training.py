@@ -6,7 +6,7 @@ Shape letters: B rows, T places.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lmloop.core.draft import draft
-from lmloop.core.method import Method
-from lmloop.core.part import build
+from lmloop.core.method import build_method
 from lmloop.nn.adapters.adapted import Adapted
 from lmloop.nn.adapters.attach import attach
 from lmloop.nn.decoder import Decoder, seeded
@@ -86,7 +85,7 @@ def shape_of(world: Dialects, depth: int) -> Shape:
 
 def trained_weights(shape: Shape, method: Mapping[str, Any]) -> int:
     """Count what a method trains on a model of this shape."""
-    return attach(seeded(shape, 0), cast(Method, build("methods", dict(method)))).trainable
+    return attach(seeded(shape, 0), build_method(dict(method))).trainable
 
 
 def learn_base(world: Dialects, depth: int, path: Path) -> None:
@@ -113,7 +112,7 @@ def learn(training: Training) -> dict[str, Any]:
         torch.manual_seed(training.repeat)
         model = seeded(shape_of(training.world, training.depth), 0)
         model.load_state_dict(load_file(training.base))
-        adapted = attach(model, cast(Method, build("methods", dict(training.method))), training.repeat)
+        adapted = attach(model, build_method(dict(training.method)), training.repeat)
         course = _train(training, model, adapted)
     return {"trained": adapted.trainable, **{name: getattr(course, name) for name in Course.__slots__}}
 

@@ -3,7 +3,6 @@
 Shape letters: B rows, T places, S places that are looked at, D width, C places in a chunk, V vocabulary.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
-from lmloop.nn.huggingface import CONFIG
+from lmloop.nn.huggingface import foreign_shape
 from lmloop.nn.masking import Mask
 from lmloop.nn.shape import Shape
 
@@ -82,39 +81,6 @@ def open_foreign(folder: Path) -> Foreign:
     found = Foreign(causal, foreign_shape(folder))
     if wrong := _wrong(found):
         raise DataError(f"{folder}: {wrong}", hint="models that are not plain causal transformers cannot be tuned here")
-    return found
-
-
-def foreign_shape(folder: Path) -> Shape:
-    """Read the sizes of a model of any family; what is not said is guessed, and only counts for estimates.
-
-    Raises:
-        DataError: there is no model.
-    """
-    try:
-        whole: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        said = whole.get("text_config") or whole
-        width = int(_first(said, "hidden_size", "n_embd", "d_model"))
-        heads = int(_first(said, "num_attention_heads", "n_head", "num_heads"))
-        return Shape(
-            vocabulary=int(said["vocab_size"]),
-            layers=int(_first(said, "num_hidden_layers", "n_layer", "num_layers")),
-            width=width,
-            heads=heads,
-            kv_heads=int(said.get("num_key_value_heads") or heads),
-            head_width=int(said.get("head_dim") or width // heads),
-            hidden=int(_first({"guess": 4 * width} | said, "intermediate_size", "n_inner", "ffn_dim", "guess")),
-            context=int(_first({"guess": 2048} | said, "max_position_embeddings", "n_positions", "n_ctx", "guess")),
-            tied=bool(said.get("tie_word_embeddings", True)),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as bad:
-        raise DataError(f"{folder} holds no model: {bad}", hint=f"a model has a {CONFIG} and safetensors") from None
-
-
-def _first(said: dict[str, Any], *names: str) -> Any:
-    found = next((said[name] for name in names if said.get(name)), None)
-    if found is None:
-        raise KeyError(names[0])
     return found
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError, LmloopError, closest
 from lmloop.core.method import Method
-from lmloop.nn.foreign import foreign_shape, open_foreign
-from lmloop.nn.huggingface import CONFIG, load_model, read_config
+from lmloop.nn.huggingface import CONFIG, foreign_shape, load_model, read_config
 from lmloop.nn.shape import Shape
 
 if TYPE_CHECKING:
@@ -49,6 +48,15 @@ def base_of(folder: Path) -> Path:
     if not base.is_dir():
         raise DataError(f"the adapter in {folder.name} sits on {base}, which is not there", hint="put it back there")
     return base
+
+
+def tasks_of(folder: Path) -> list[str]:
+    """Give the names of the tasks that an adapter was tuned on, in the order of their numbers; none if not known.
+
+    Raises:
+        DataError: what stands beside the adapter is damaged.
+    """
+    return list(_read_base(folder).get("tasks", ())) if (folder / BASE).is_file() else []
 
 
 def _read_base(folder: Path) -> Mapping[str, Any]:
@@ -139,7 +147,7 @@ def _shares(folder: Path, task: str, most: int) -> "Tensor":
     """Give how much of each task there is in what is asked, (1, tasks): all of one, or as much of each."""
     import torch
 
-    names = list(_read_base(folder).get("tasks", ()))
+    names = tasks_of(folder)
     if task and task not in names:
         raise DataError(f"{folder.name} was not tuned on a task {task!r}", hint=closest(task, names))
     shares_1S = torch.zeros(1, most)
@@ -157,7 +165,7 @@ def _merge_in(model: Any, folder: Path) -> None:
     _merge_in(model, base_of(folder))
     adapted = load(model, folder)
     try:
-        merge(adapted, only_task(adapted.gate() is not None, _read_base(folder).get("tasks", ())))
+        merge(adapted, only_task(adapted.gate() is not None, tasks_of(folder)))
     except LmloopError as bad:
         hint = f"{bad.hint}; or tune it by its own method, with the same settings"
         raise LmloopError(f"{folder.name} cannot be tuned further: {bad.message}", hint) from None
@@ -203,7 +211,11 @@ def is_ours(folder: Path) -> bool:
 
 
 def _open_whole(folder: Path) -> Any:
-    return load_model(folder) if is_ours(folder) else open_foreign(folder)
+    if is_ours(folder):
+        return load_model(folder)
+    from lmloop.nn.foreign import open_foreign
+
+    return open_foreign(folder)
 
 
 def plain_of(folder: Path) -> Path:

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
-from lmloop.core.method import Method
-from lmloop.core.part import build
+from lmloop.core.method import build_method
 from lmloop.nn.adapters.attach import attach
 from lmloop.nn.adapters.files import save
 from lmloop.nn.opening import bearer, open_plain, write_base
@@ -15,7 +14,7 @@ from lmloop.nn.opening import bearer, open_plain, write_base
 
 def write_tiny(base: Path, method: "str | Mapping[str, Any]" = "lora", seed: int = 0, place: str = "adapter") -> Path:
     """Write an adapter with random weights in a folder inside its model's, and give that folder."""
-    adapted = attach(bearer(open_plain(base)), cast(Method, build("methods", method)), seed)
+    adapted = attach(bearer(open_plain(base)), build_method(method), seed)
     chance = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in adapted.parameters():

@@ -1,6 +1,5 @@
 """Adapter upcycle: trained LoRAs become the experts of a mixture, which is then tuned further."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,12 +8,10 @@ from lmloop.core.errors import RecipeError
 from lmloop.core.extras import need
 from lmloop.core.method import AnyMethod
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
-from lmloop.core.weights import write_model
+from lmloop.core.weights import outside_weights, write_model
 from lmloop.kernels.tokenizing import FILE, copy_tokenizer
 from lmloop.nn.opening import base_of, bearer, is_ours, open_plain, plain_of, write_base
 from lmloop.report import blocks
-
-READ = (".json", ".safetensors", ".jinja")
 
 
 class AdapterUpcycle(Step):
@@ -46,10 +43,7 @@ class AdapterUpcycle(Step):
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
         """Name the folders that no step made by their files."""
-        folders = [base / name for name in (*self.loras, *([self.base] if self.base else []))]
-        paths = [path for folder in folders for path in sorted(folder.glob("*")) if path.suffix in READ]
-        whole = hashlib.blake2b("".join(f"{path.name} {digest(path)}\n" for path in paths).encode(), digest_size=16)
-        return {"files": len(paths), "digest": whole.hexdigest()} if folders else None
+        return outside_weights([base / name for name in (*self.loras, self.base) if name], digest)
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Put the mixture on the model, fill its experts, and write it."""

@@ -16,7 +16,7 @@ from lmloop.nn.adapters.feedforward import FeedForwardRider
 from lmloop.nn.adapters.frame import Frame
 from lmloop.nn.adapters.lowrank import LowRankRider
 from lmloop.nn.adapters.routing import TaskRouter, TokenRouter
-from lmloop.nn.adapters.seat import Rider, Seat, unseat
+from lmloop.nn.adapters.seat import Rider, adapter_names, seats, unseat
 from lmloop.nn.decoder import Decoder
 
 GATES = "task_gates"
@@ -36,9 +36,7 @@ class Adapted:
     def riders(self) -> dict[str, Rider]:
         """Give what sits on each place."""
         return {
-            module.place: cast(Rider, module.adapters[self.name])
-            for module in self.model.modules()
-            if isinstance(module, Seat) and self.name in module.adapters
+            one.place: cast(Rider, one.adapters[self.name]) for one in seats(self.model) if self.name in one.adapters
         }
 
     def gate(self) -> TaskRouter | None:
@@ -99,7 +97,7 @@ class Adapted:
             LmloopError: no adapter of that name sits on the model.
         """
         chosen = names if names is None or isinstance(names, str) else tuple(names)
-        known = {name for module in self.model.modules() if isinstance(module, Seat) for name in module.adapters}
+        known = set(adapter_names(self.model))
         asked = {chosen} if chosen is None or isinstance(chosen, str) else set(chosen)
         for name in asked - {None} - known:
             raise LmloopError(f"no adapter {name!r} sits on this model", hint=f"there are: {', '.join(sorted(known))}")
@@ -161,11 +159,11 @@ class Adapted:
 
     def remove(self) -> None:
         """Take the adapter off; a module without any is what it was before."""
-        for module in list(self.model.modules()):
-            if isinstance(module, Seat) and self.name in module.adapters:
-                del module.adapters[self.name]
-                if not module.adapters:
-                    unseat(module)
+        for one in seats(self.model):
+            if self.name in one.adapters:
+                del one.adapters[self.name]
+                if not one.adapters:
+                    unseat(one)
         gates = getattr(self.model, GATES, None)
         if gates is not None and self.name in gates:
             del gates[self.name]

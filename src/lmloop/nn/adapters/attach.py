@@ -19,7 +19,7 @@ from lmloop.nn.adapters.lowrank import LowRankRider, sizes
 from lmloop.nn.adapters.nf4 import quantise_linears
 from lmloop.nn.adapters.rescale import RescaleRider
 from lmloop.nn.adapters.routing import TaskRouter
-from lmloop.nn.adapters.seat import Rider, Seat, seat
+from lmloop.nn.adapters.seat import Rider, adapter_names, seat, seats
 from lmloop.nn.adapters.serial import SerialRider
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -38,7 +38,7 @@ def attach(model: nn.Module, method: Method, seed: int = 0, name: str = "default
     if not NAME.fullmatch(name):
         raise LmloopError(f"{name!r} is no name for an adapter", hint="use letters, digits, - and _")
     frame = frame_of(model) or Frame()
-    if name in names(model):
+    if name in adapter_names(model):
         raise LmloopError(f"an adapter {name!r} sits on this model already", hint="remove it, or take another name")
     found = places(model)
     sites = method.sites(found)
@@ -61,13 +61,7 @@ def attach(model: nn.Module, method: Method, seed: int = 0, name: str = "default
 
 def frame_of(model: nn.Module) -> Frame | None:
     """Give the frame that a model's adapters hang on, if there are any."""
-    return next((module.frame for module in model.modules() if isinstance(module, Seat)), None)
-
-
-def names(model: nn.Module) -> list[str]:
-    """List the adapters on a model."""
-    seats = [module for module in model.modules() if isinstance(module, Seat)]
-    return list(dict.fromkeys(name for one in seats for name in one.adapters))
+    return next((one.frame for one in seats(model)), None)
 
 
 def _shared(model: nn.Module, sites: Mapping[str, Site], name: str, chance: torch.Generator) -> TaskRouter | None:

@@ -7,7 +7,7 @@ Mixtures have names of their own: the place, and the tensor.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
-from lmloop.core.method import Method
-from lmloop.core.part import build
+from lmloop.core.method import build_method
 from lmloop.nn.adapters import peft
 from lmloop.nn.adapters.adapted import Adapted
 from lmloop.nn.adapters.attach import attach
@@ -52,7 +51,7 @@ def load(model: nn.Module, folder: Path, name: str = "default") -> Adapted:
     said, found = read(folder)
     ours = _read_json(folder / METHOD) if (folder / METHOD).is_file() else said
     try:
-        method = cast(Method, build("methods", ours["lmloop"]["method"])) if "lmloop" in ours else None
+        method = build_method(ours["lmloop"]["method"]) if "lmloop" in ours else None
     except (KeyError, TypeError):
         raise DataError(f"{folder / CONFIG} does not say the method") from None
     adapted = attach(model, method or peft.method(said, found), int(ours.get("lmloop", {}).get("seed", 0)), name)

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from lmloop.core.errors import DataError
-from lmloop.core.method import Method
-from lmloop.core.part import build
+from lmloop.core.method import Method, build_method
 from lmloop.nn.adapters.adapted import Adapted
 from lmloop.nn.adapters.lowrank import LowRankRider
 from lmloop.nn.adapters.rescale import RescaleRider
@@ -129,7 +128,7 @@ def method(said: Mapping[str, Any], found: Mapping[str, Tensor]) -> Method:
         spec = {"use": use, "rank": said["r"], "alpha": alpha, "dropout": dropout, "targets": _exactly(places)}
         if use == "dora" and said.get("use_rslora"):
             spec["alpha"] = alpha * said["r"] ** 0.5
-    return cast(Method, build("methods", spec))
+    return build_method(spec)
 
 
 def fill(adapted: Adapted, found: Mapping[str, Tensor]) -> None:

@@ -59,6 +59,16 @@ class Seat(nn.Module):
         return torch.cat(parts)[torch.cat(order).argsort()]
 
 
+def seats(model: nn.Module) -> list[Seat]:
+    """List the modules of a model that adapters sit on."""
+    return [module for module in model.modules() if isinstance(module, Seat)]
+
+
+def adapter_names(model: nn.Module) -> list[str]:
+    """List the adapters on a model."""
+    return list(dict.fromkeys(name for one in seats(model) for name in one.adapters))
+
+
 def seat(module: nn.Module, frame: Frame, place: str) -> "Seat":
     """Make a module a seat, if it is none yet."""
     made = cast(Seat, module)

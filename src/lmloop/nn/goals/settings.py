@@ -1,5 +1,6 @@
 """The goals' numbers, as a recipe gives them: ``"dpo"`` or ``{ use = "dpo", beta = 0.2 }``. No torch here."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
@@ -9,6 +10,9 @@ from lmloop.nn.tables import Table
 Reads: TypeAlias = Literal["replies", "pairs", "verdicts", "tasks"]
 """What a goal learns from: replies (or documents); pairs of a better and a worse reply; single replies with a verdict
 each; or tasks that grade what the model writes."""
+
+UNITS: Mapping[Reads, str] = {"replies": "nats a token", "pairs": "a pair", "verdicts": "a reply", "tasks": "a reply"}
+"""What a goal's loss is a mean over."""
 
 
 class Goal(Table):
@@ -21,7 +25,6 @@ class Goal(Table):
     reads: ClassVar[Reads] = "replies"
     refers: ClassVar[bool] = False
     rate: ClassVar[float] = 1.0
-    unit: ClassVar[str] = "nats a token"
 
     use: str
 
@@ -30,6 +33,18 @@ class Goal(Table):
         """How many rows belong together."""
         return 1 if self.reads in ("replies", "tasks") else 2
 
+    @property
+    def unit(self) -> str:
+        """What its loss is a mean over."""
+        return UNITS[self.reads]
+
+
+class Referring(Goal):
+    """A goal that compares with the model as it was, and learns at a quarter of the usual rate."""
+
+    refers: ClassVar[bool] = True
+    rate: ClassVar[float] = 0.25
+
 
 class Sft(Goal):
     """Say what was replied."""
@@ -37,38 +52,29 @@ class Sft(Goal):
     use: Literal["sft"] = "sft"
 
 
-class Dpo(Goal):
+class Dpo(Referring):
     """Direct preference optimisation. ``smoothing`` is the share of pairs thought to be the wrong way round."""
 
     reads: ClassVar[Reads] = "pairs"
-    refers: ClassVar[bool] = True
-    rate: ClassVar[float] = 0.25
-    unit: ClassVar[str] = "a pair"
 
     use: Literal["dpo"] = "dpo"
     beta: float = Field(default=0.1, gt=0)
     smoothing: float = Field(default=0.0, ge=0, lt=0.5)
 
 
-class Ipo(Goal):
+class Ipo(Referring):
     """Identity preference optimisation, with the strength ``tau`` of the pull to the model as it was."""
 
     reads: ClassVar[Reads] = "pairs"
-    refers: ClassVar[bool] = True
-    rate: ClassVar[float] = 0.25
-    unit: ClassVar[str] = "a pair"
 
     use: Literal["ipo"] = "ipo"
     tau: float = Field(default=0.1, gt=0)
 
 
-class Kto(Goal):
+class Kto(Referring):
     """Kahneman-Tversky optimisation; ``good`` and ``bad`` weigh replies of either kind."""
 
     reads: ClassVar[Reads] = "verdicts"
-    refers: ClassVar[bool] = True
-    rate: ClassVar[float] = 0.25
-    unit: ClassVar[str] = "a reply"
 
     use: Literal["kto"] = "kto"
     beta: float = Field(default=0.1, gt=0)
@@ -80,7 +86,6 @@ class Orpo(Goal):
     """Odds ratio preference optimisation; ``weight`` is that of the odds beside the likelihood of the better reply."""
 
     reads: ClassVar[Reads] = "pairs"
-    unit: ClassVar[str] = "a pair"
 
     use: Literal["orpo"] = "orpo"
     weight: float = Field(default=0.1, gt=0)
@@ -91,7 +96,6 @@ class Simpo(Goal):
 
     reads: ClassVar[Reads] = "pairs"
     rate: ClassVar[float] = 0.25
-    unit: ClassVar[str] = "a pair"
 
     use: Literal["simpo"] = "simpo"
     beta: float = Field(default=2.0, gt=0)
@@ -102,13 +106,12 @@ class Reward(Goal):
     """A reward model; ``centre`` is the strength of the pull of a pair's rewards to a mean of 0."""
 
     reads: ClassVar[Reads] = "pairs"
-    unit: ClassVar[str] = "a pair"
 
     use: Literal["reward"] = "reward"
     centre: float = Field(default=0.01, ge=0)
 
 
-class Grpo(Goal):
+class Grpo(Referring):
     """Group relative policy optimisation on tasks that grade themselves.
 
     Each step asks ``questions`` of them and draws ``replies`` to each, of at most ``tokens`` tokens at ``temperature``.
@@ -117,9 +120,6 @@ class Grpo(Goal):
     """
 
     reads: ClassVar[Reads] = "tasks"
-    refers: ClassVar[bool] = True
-    rate: ClassVar[float] = 0.25
-    unit: ClassVar[str] = "a reply"
 
     use: Literal["grpo"] = "grpo"
     questions: int = Field(default=8, ge=1)

@@ -1,6 +1,5 @@
 """Adapter export: an adapter leaves as what others read: whole weights, or ordinary LoRAs."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,13 +7,17 @@ from typing import Any, ClassVar
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.core.weights import outside_weights
 from lmloop.nn.opening import ADAPTER, base_of
 from lmloop.report import blocks
 from lmloop.stages.adapter_export.forms import AnyForm, Merged
 from lmloop.stages.adapter_export.writing import Opened, Written, write
 
-READ = (".json", ".safetensors", ".jinja")
 SHOWN = 40
+LOST = (
+    "the share of the length of the mean change that the rank leaves out; "
+    "that each token had its own experts is lost in any case"
+)
 
 
 class AdapterExport(Step):
@@ -47,10 +50,7 @@ class AdapterExport(Step):
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
         """Name the folders that no step made by their files."""
-        folders = [base / name for name in (self.adapter, self.base) if name]
-        paths = [path for folder in folders for path in sorted(folder.glob("*")) if path.suffix in READ]
-        whole = hashlib.blake2b("".join(f"{path.name} {digest(path)}\n" for path in paths).encode(), digest_size=16)
-        return {"files": len(paths), "digest": whole.hexdigest()} if folders else None
+        return outside_weights([base / name for name in (self.adapter, self.base) if name], digest)
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Open the adapter on its model, and write it in the form."""
@@ -88,15 +88,11 @@ def _show(form: str, method: str, trained: int, written: Written) -> list[blocks
     ]
     if written.folders:
         figures.append(blocks.Figure("LoRAs", len(written.folders), caption=", ".join(written.folders)))
+    if written.lost:
+        figures.append(blocks.Figure("lost by the rank", f"{_mean(written):.1%}", caption="of a change's length, mean"))
     found: list[blocks.Block] = [blocks.Numbers("The adapter in another form", tuple(figures))]
     if written.lost:
         worst = sorted(written.lost.items(), key=lambda item: (-item[1], item[0]))
-        figures.append(blocks.Figure("lost by the rank", f"{_mean(written):.1%}", caption="of a change's length, mean"))
         rows = tuple((place, f"{share:.1%}") for place, share in worst[:SHOWN])
-        note = (
-            "the share of the length of the mean change that the rank leaves out; that each token had its own experts "
-        )
-        note += "is lost in any case"
-        found = [blocks.Numbers("The adapter in another form", tuple(figures))]
-        found.append(blocks.Table("What the rank loses", ("place", "lost"), rows, note=note))
+        found.append(blocks.Table("What the rank loses", ("place", "lost"), rows, note=LOST))
     return found

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.weights import write_model
 from lmloop.kernels.tokenizing import FILE, Tokenizer, copy_tokenizer
-from lmloop.nn.noted import loads_of, tasks_of
-from lmloop.nn.opening import is_ours, plain_of, read_shape, write_base
+from lmloop.nn.noted import loads_of
+from lmloop.nn.opening import is_ours, plain_of, read_shape, tasks_of, write_base
 from lmloop.stages.adapter_export.forms import Distilled, Expert, Form, Gguf, Merged, Tasks
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """Finetune: a model learns from records, with an adapter or as a whole."""
 
-import hashlib
 import json
 import shutil
 from collections import Counter
@@ -19,25 +18,21 @@ from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import DROPPED, list_shards, prune
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
-from lmloop.core.method import Method
-from lmloop.core.part import build
+from lmloop.core.method import build_method
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.task import AnyTask
-from lmloop.core.weights import MODEL, write_model
+from lmloop.core.weights import MODEL, outside_weights, write_model
 from lmloop.kernels.tokenizing import FILES, TEMPLATE, Tokenizer, copy_tokenizer
-from lmloop.kernels.tokenizing.chat import Template
 from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
 from lmloop.nn.huggingface import CONFIG
 from lmloop.nn.launching import launch
 from lmloop.nn.noted import TRAINED
 from lmloop.nn.opening import goes_on, is_ours, plain_of, read_shape
-from lmloop.nn.schedule import Schedule
 from lmloop.nn.tables import ComputeTable, every
-from lmloop.nn.training import Computing, Training, Update
+from lmloop.nn.training import Training
 from lmloop.report import blocks
 from lmloop.stages.finetune import planning
-from lmloop.stages.finetune.asking import Asked, reply_ends
-from lmloop.stages.finetune.encoding import Encoder
+from lmloop.stages.finetune.asking import Asked, ask, encoder_of, reply_ends
 from lmloop.stages.finetune.job import Data, Job
 from lmloop.stages.finetune.process import BASELINE, carry_out
 from lmloop.stages.finetune.rendering import Reading, RenderTask, keep, render_shard, template_digest, total
@@ -96,14 +91,10 @@ class Finetune(Step):
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
         """Name the model to start from by its files."""
-        if not self.base:
-            return None
-        folder = base / self.base
-        paths = sorted(path for path in folder.glob("*") if path.suffix in (".json", ".safetensors", ".jinja"))
-        if not paths:
-            raise DataError(f"there is no model in {folder}", hint=f"a model has a {CONFIG} and safetensors")
-        whole = hashlib.blake2b("".join(f"{path.name} {digest(path)}\n" for path in paths).encode(), digest_size=16)
-        return {"files": len(paths), "digest": whole.hexdigest()}
+        found = outside_weights([base / self.base] if self.base else [], digest)
+        if found is not None and not found["files"]:
+            raise DataError(f"there is no model in {base / self.base}", hint=f"a model has a {CONFIG} and safetensors")
+        return found
 
     def forecast(self, inputs: list[Artifact], context: Context) -> str:
         """Say how many weights are trained, and how many operations the records cost at most."""
@@ -208,26 +199,26 @@ class Finetune(Step):
             )
         names = [task.name() for task in self.tasks]
         self._check(names)
+        specs = [task.spec() for task in self.tasks]
+        encoder = encoder_of(out, self.context)
+        asked = ask(specs, encoder, goal, context.seed)
+        length = round(sum(len(ids) for _, ids in asked.prompts) / len(asked.prompts)) + goal.tokens
+        steps = max(1, round(self.epochs * len(asked.prompts) / goal.questions))
+        texts = ["\n".join(turn.text for turn in record.prompt) for _, record, _ in asked.questions]
+        samples = [(task, text, ids) for (task, ids), text in zip(asked.prompts, texts, strict=True)]
         job = Job(
             base=folder,
             method=self.method.spec() if self.method is not None else None,
             goal=goal.model_dump(),
             data=Data((), (), names, [1.0] * len(names), self.epochs, self.context, False),
-            training=Training(1, 1, 1, 0, Schedule("cosine", 1, 0, 0, 0.0), Update(), Computing(), 1, 1),
+            training=self._steps(folder, steps, goal.questions * goal.replies, length, context),
             tokenizer=out,
             out=out,
             merged=self.merged,
-            tasks=[task.spec() for task in self.tasks],
+            samples=samples[: self.evaluate.samples],
+            ends=reply_ends(encoder),
+            tasks=specs,
         )
-        asked = job.asked()
-        length = round(sum(len(ids) for _, ids in asked.prompts) / len(asked.prompts)) + goal.tokens
-        steps = max(1, round(self.epochs * len(asked.prompts) / goal.questions))
-        texts = ["\n".join(turn.text for turn in record.prompt) for _, record, _ in asked.questions]
-        samples = [(task, text, ids) for (task, ids), text in zip(asked.prompts, texts, strict=True)]
-        training = self._steps(folder, steps, goal.questions * goal.replies, length, context)
-        encoder = Encoder(asked.tokenizer, Template.load(out), "last", self.context, "cut")
-        ends = reply_ends(encoder)
-        job = replace(job, training=training, samples=samples[: self.evaluate.samples], ends=ends)
         return job, [_left(asked, names, out)]
 
     def _check(self, tasks: Sequence[str]) -> None:
@@ -301,8 +292,7 @@ class Finetune(Step):
         """Tune a LoRA on all linears with about as many trained weights, on the same rows."""
         size = json.loads((job.out / TRAINED).read_text(encoding="utf-8"))
         rank = max(1, round(size["trained"] / size["a_rank"]))
-        method = build("methods", {"use": "lora", "rank": rank, "alpha": 2 * rank})
-        assert isinstance(method, Method)
+        method = build_method({"use": "lora", "rank": rank, "alpha": 2 * rank})
         shape = read_shape(job.base)
         rate = planning.learning_rate(shape, method, self.objective)
         training = replace(job.training, update=self.optimizer.update(rate))

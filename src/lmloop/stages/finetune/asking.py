@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from lmloop.core.record import Record, Turn
 from lmloop.core.task import Task
 from lmloop.kernels.order import shuffled
 from lmloop.kernels.tokenizing import Tokenizer
+from lmloop.kernels.tokenizing.chat import Template
 from lmloop.nn.goals.settings import Grpo
 from lmloop.stages.finetune.encoding import Encoder, Unfit
 
@@ -65,6 +67,11 @@ def reply_ends(encoder: Encoder) -> list[int]:
     except Unfit:
         found = set()
     return [*sorted(found), *([ends] if ends is not None and ends not in found else [])]
+
+
+def encoder_of(folder: Path, context: int) -> Encoder:
+    """Make the encoder of what a model with the tokenizer in a folder is asked."""
+    return Encoder(Tokenizer.load(folder), Template.load(folder), "last", context, "cut")
 
 
 def ask(specs: Sequence[Any], encoder: Encoder, goal: Grpo, seed: int) -> Asked:

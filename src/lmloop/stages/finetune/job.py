@@ -5,22 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from lmloop.core.draft import draft
-from lmloop.core.method import Method
-from lmloop.core.part import build
+from lmloop.core.method import Method, build_method
 from lmloop.core.rows import HeldOut
 from lmloop.kernels.example_rows import ExampleBatches, Filled
 from lmloop.kernels.examples import Examples, crossed
-from lmloop.kernels.tokenizing import Tokenizer
-from lmloop.kernels.tokenizing.chat import Template
 from lmloop.nn.goals.settings import AnyGoal, Goal, Grpo
 from lmloop.nn.training import Training
-from lmloop.stages.finetune.asking import Asked, ask
-from lmloop.stages.finetune.encoding import Encoder
+from lmloop.stages.finetune.asking import Asked, ask, encoder_of
 
 HELD_ROWS = 8
 
@@ -109,7 +105,7 @@ class Job:
 
     def build_method(self) -> Method | None:
         """Make the method."""
-        return cast(Method, build("methods", dict(self.method))) if self.method is not None else None
+        return build_method(dict(self.method)) if self.method is not None else None
 
     def batches(self) -> ExampleBatches:
         """Open the rows to train on."""
@@ -118,9 +114,7 @@ class Job:
     def asked(self) -> Asked:
         """Collect the questions of the tasks that reward."""
         assert isinstance(self.settings, Grpo)
-        encoder = Encoder(
-            Tokenizer.load(self.tokenizer), Template.load(self.tokenizer), "last", self.data.context, "cut"
-        )
+        encoder = encoder_of(self.tokenizer, self.data.context)
         return ask(self.tasks, encoder, self.settings, self.training.seed)
 
     def held(self) -> HeldOut:

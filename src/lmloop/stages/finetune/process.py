@@ -47,11 +47,7 @@ def carry_out(job: Job, progress: Progress) -> None:
             tuning = Tuning(policy, job.settings)
         _look(job, tuning, trainer.batches)
         _write(job, policy)
-        note(
-            job.out,
-            TRAINED,
-            {"trained": trained, "whole": whole, "a_rank": weights_a_rank(policy), "tasks": list(job.data.tasks)},
-        )
+        note(job.out, TRAINED, {"trained": trained, "whole": whole, "a_rank": weights_a_rank(policy)})
     trainer.ranks.wait()
     trainer.ranks.leave()
 

@@ -4,9 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from lmloop.core.method import Method
+from lmloop.core.method import Method, build_method
 from lmloop.core.outside import OutsideFile
-from lmloop.core.part import build
 from lmloop.nn import tables
 from lmloop.nn.tables import Table
 
@@ -14,7 +13,7 @@ FULL = "full"
 
 
 def _method(spec: Any) -> Any:
-    return None if spec is None or spec == FULL else build("methods", spec)
+    return None if spec is None or spec == FULL else build_method(spec)
 
 
 MethodOrFull = Annotated[SerializeAsAny[Method] | None, BeforeValidator(_method)]

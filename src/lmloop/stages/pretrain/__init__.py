@@ -1,6 +1,5 @@
 """Pretrain: packed tokens become a language model."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import copyfile
@@ -12,7 +11,7 @@ from lmloop.core.card import WORK
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
-from lmloop.core.weights import write_model
+from lmloop.core.weights import outside_weights, write_model
 from lmloop.kernels.tokenizing import FILE, Tokenizer
 from lmloop.nn.huggingface import CONFIG, read_config
 from lmloop.nn.launching import launch
@@ -65,14 +64,10 @@ class Pretrain(Step):
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
         """Name the model to start from by its files."""
-        if not self.start:
-            return None
-        folder = base / self.start
-        paths = sorted(path for path in folder.glob("*") if path.suffix in (".json", ".safetensors"))
-        if not paths:
-            raise DataError(f"there is no model in {folder}", hint=f"a model has a {CONFIG} and safetensors")
-        total = hashlib.blake2b("".join(f"{path.name} {digest(path)}\n" for path in paths).encode(), digest_size=16)
-        return {"files": len(paths), "digest": total.hexdigest()}
+        found = outside_weights([base / self.start] if self.start else [], digest, (".json", ".safetensors"))
+        if found is not None and not found["files"]:
+            raise DataError(f"there is no model in {base / self.start}", hint=f"a model has a {CONFIG} and safetensors")
+        return found
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Train, and write the model in Hugging Face's form with its tokenizer."""
