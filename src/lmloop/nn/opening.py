@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError, LmloopError, closest
 from lmloop.core.method import Method
+from lmloop.core.weights import weights_digest
 from lmloop.nn.huggingface import CONFIG, foreign_shape, load_model, read_config
 from lmloop.nn.shape import Shape
 
@@ -48,6 +49,16 @@ def base_of(folder: Path) -> Path:
     if not base.is_dir():
         raise DataError(f"the adapter in {folder.name} sits on {base}, which is not there", hint="put it back there")
     return base
+
+
+def stack_digest(folder: Path) -> str:
+    """Give a digest of all that a model in a folder is made of: an adapter answers by what it sits on, too.
+
+    Raises:
+        DataError: the folder is not there, or an adapter's model is not.
+    """
+    own = weights_digest(folder)
+    return f"{own}+{stack_digest(base_of(folder))}" if is_adapter(folder) else own
 
 
 def tasks_of(folder: Path) -> list[str]:

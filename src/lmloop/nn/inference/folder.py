@@ -14,7 +14,7 @@ from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing
 from lmloop.core.outside import resolve
 from lmloop.core.part import Part
 from lmloop.core.scratch import scratch_folder
-from lmloop.core.weights import weights_digest
+from lmloop.nn.opening import stack_digest
 
 if TYPE_CHECKING:
     from lmloop.nn.inference.local import Local
@@ -43,9 +43,9 @@ class FolderModel(Part):
         return cls(folder=str(folder))
 
     def identity(self) -> dict[str, Any]:
-        """Tell it from another by what its folder holds, not by where it lies."""
+        """Tell it from another by what its folder holds, and of an adapter what it sits on; not by where they lie."""
         place = resolve(self.folder)
-        content = weights_digest(place) if place.is_dir() else self.folder
+        content = stack_digest(place) if place.is_dir() else self.folder
         return super().identity() | {"folder": content}
 
     def fingerprint(self) -> str:
