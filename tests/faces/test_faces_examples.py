@@ -1,8 +1,11 @@
 """Every example in the help of a verb runs, on a little input."""
 
+import asyncio
 import json
 import shlex
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
@@ -10,15 +13,19 @@ import click
 import pytest
 from verb_project import RECIPE, Call
 
+from lmloop.core.model import Model
 from lmloop.faces import recipes
 from lmloop.faces.cli import app
 from lmloop.faces.verb import SECTIONS, Verb
 from lmloop.loadtest import verdict
 from lmloop.loadtest.local import local_server
 from lmloop.loadtest.server import Delays
+from lmloop.models.gguf.tiny import tiny_file
 from lmloop.models.lmloop import Lmloop
+from lmloop.serving import server
 
 VERBS = {name: app.get_command(click.Context(app), name) for name in app.list_commands(click.Context(app))}
+Ready = Callable[[str], None]
 EXAMPLES = [example for verb in VERBS.values() if isinstance(verb, Verb) for example in verb.examples]
 
 
@@ -74,7 +81,7 @@ def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
     old, new = sorted((path.name for path in project.glob("runs/clean-*")), key=lambda name: name)
     if example.startswith("lmloop board"):
         # what is served is tested elsewhere: here the server is opened, and closed at once
-        monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", lambda server: None)
+        monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", lambda _: None)
         made = call("eval", "toy", "--tasks", "spelling", "--quiet").stdout.strip()
         example = example.replace("scores-0123abcd", Path(made).name)
         example = example if "--" in example else example.replace("board ", "board --port 0 ")
@@ -83,6 +90,9 @@ def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
             shutil.copytree(Lmloop.example().folder, project / place)
     if example.startswith("lmloop finetune"):
         _tuning(project)
+    if example.startswith("lmloop serve"):
+        _serving(project, call, monkeypatch, example)
+        example = example.replace("--port 9000", "").replace("serve ", "serve --port 0 ")
     line = example.replace("clean-0123abcd", old).replace("clean-89abcdef", new)
     if "my_ops/no_shouting.py" in line:
         call("new", "op", "no-shouting", "--dir", "my_ops")
@@ -90,6 +100,30 @@ def test_example_runs(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
     words = [name for word in words for name in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
     result = call(*words[1:])
     assert result.exit_code == 0, result.output
+
+
+def _serving(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
+    """Put models there, and close each server as soon as it listens: what is served is tested elsewhere."""
+    whole = server.serve
+
+    async def briefly(model: Model, name: str, place: tuple[str, int], ready: Ready, key: str = "") -> None:
+        def heard(address: str) -> None:
+            ready(address)
+            task.cancel()  # what ctrl-c does to it
+
+        task = asyncio.current_task()
+        assert task is not None
+        with suppress(asyncio.CancelledError):
+            await whole(model, name, place, heard, key)
+
+    monkeypatch.setattr(server, "serve", briefly)
+    if "run:base" in example:
+        step = '\n[[step]]\nid = "base"\nuse = "toy"\nfrom = ["clean"]\n'
+        (project / "toy.toml").write_text(RECIPE + step)
+        call("run", "toy.toml", "--workers", "1")
+    if "gguf:" in example:
+        pytest.importorskip("gguf")
+        shutil.copyfile(tiny_file(), project / "SmolLM2.gguf")
 
 
 def _tuning(project: Path) -> None:
