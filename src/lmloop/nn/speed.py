@@ -20,6 +20,9 @@ TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 GAIN = 1.1
 """Another way of computing must be this much faster to be taken: what is nearly equal should not change by chance."""
 
+HOPELESS = 4.0
+"""A precision is given up once a pass takes so many times as long as another: bfloat16 does on many CPUs."""
+
 WORTH_COMPILING = {"cpu": 900.0, "cuda": 120.0}
 """So many seconds must a training take for compiling to pay: on a CPU it costs half a minute and gives a fifth."""
 
@@ -65,8 +68,9 @@ def choose(learner: Learner, rows: Rows, computing: Computing, device: torch.dev
     most = computing.threads or computing.most_threads or cores()
     torch.set_num_threads(1)
     if precision == "auto":
-        spent = {name: _pass_seconds(learner, rows, name, time.process_time) for name in ("fp32", "bf16")}
-        precision = "bf16" if spent["bf16"] * GAIN < spent["fp32"] else "fp32"
+        full = _pass_seconds(learner, rows, "fp32", time.process_time)
+        half = _pass_seconds(learner, rows, "bf16", time.process_time, HOPELESS * full)
+        precision = "bf16" if half * GAIN < full else "fp32"
     threads = most
     if not computing.threads and most > 1:
         one = _pass_seconds(learner, rows, precision, time.perf_counter)
@@ -128,8 +132,13 @@ def devices() -> int:
     return max(1, torch.cuda.device_count())
 
 
-def _pass_seconds(learner: Learner, rows: Rows, precision: str, clock: Callable[[], float]) -> float:
-    """Give the middle one of three forward and backward passes, after one to get warm."""
+def _pass_seconds(
+    learner: Learner, rows: Rows, precision: str, clock: Callable[[], float], most: float = float("inf")
+) -> float:
+    """Give the middle one of three forward and backward passes, after one to get warm.
+
+    Once one takes longer than ``most`` seconds there are no more, and its time is given.
+    """
     arguments = learner.arguments(rows, torch.device("cpu"))
     seconds = []
     for _ in range(4):
@@ -139,4 +148,6 @@ def _pass_seconds(learner: Learner, rows: Rows, precision: str, clock: Callable[
         loss.backward()
         learner.zero_grad(set_to_none=True)
         seconds.append(clock() - start)
+        if seconds[-1] > most:
+            return seconds[-1]
     return median(seconds[1:])
