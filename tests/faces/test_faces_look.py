@@ -4,7 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-from verb_project import Call
+import pytest
+from verb_project import RECIPE, Call
 
 
 def test_plan_runs_nothing(fresh: Path, call: Call) -> None:
@@ -197,3 +198,40 @@ def test_list_runs_newest_first(project: Path, call: Call) -> None:
 def test_list_parts_as_json(fresh: Path, call: Call) -> None:
     assert json.loads(call("list", "ops", "--json").stdout)["length"].startswith("Keep texts")
     assert set(json.loads(call("list", "--json").stdout)) >= {"ops", "readers", "stages", "recipes", "runs"}
+
+
+@pytest.fixture
+def personal(fresh: Path, call: Call) -> Path:
+    """A project with e-mail addresses and a telephone number, that looks for them."""
+    ops = '["unicode", { use = "length", min_characters = 30 }, { use = "pii", action = "count" }, "exact"]'
+    (fresh / "mine.toml").write_text(RECIPE.split("ops = ")[0] + f"ops = {ops}\n", encoding="utf-8")
+    for name in ("a.txt", "c.txt"):
+        text = "Write to anna@example.org about the old boat, 或者打电话 13812345678。"
+        (fresh / "notes" / name).write_text(text, encoding="utf-8")
+    (fresh / "notes" / "d.txt").write_text("Or bert@example.org.", encoding="utf-8")
+    assert call("run", "mine.toml", "--workers", "1").exit_code == 0
+    return fresh
+
+
+@pytest.mark.parametrize("asked", [("--rows", "9"), ("--dropped",), ("--clusters",)])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_show_masks_personal_data_unless_asked_not_to(personal: Path, call: Call, asked, form) -> None:
+    text = call("show", "clean", *asked, *form).stdout
+    assert "[EMAIL]" in text
+    assert "@example.org" not in text
+    plain = call("show", "clean", *asked, *form, "--unmask").stdout
+    assert "@example.org" in plain
+    assert "[EMAIL]" not in plain
+    assert ("13812345678" in plain, "13812345678" in text) == (True, False)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_diff_masks_personal_data_unless_asked_not_to(personal: Path, call: Call, form) -> None:
+    before = next(personal.glob("runs/clean-*")).name
+    call("run", "mine.toml", "--set", "clean.ops.length.min_characters=1", "--workers", "1")
+    assert "Or [EMAIL]." in call("diff", before, "clean", "--rows", "9", *form).stdout
+    assert "Or bert@example.org." in call("diff", before, "clean", "--rows", "9", *form, "--unmask").stdout
+
+
+def test_what_looks_for_no_personal_data_shows_texts_as_they_are(personal: Path, call: Call) -> None:
+    assert "anna@example.org" in call("show", "raw", "--rows", "1").stdout

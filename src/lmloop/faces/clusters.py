@@ -13,6 +13,7 @@ from lmloop.faces.terminal import console, line, paragraph
 
 if TYPE_CHECKING:
     from lmloop.core.card import Card
+    from lmloop.report.masks import Masker
 
 COLUMN = ".cluster"
 MEMBERS = 8
@@ -21,11 +22,12 @@ EXCERPT = 200
 Cluster = dict[str, Any]
 
 
-def clusters(folder: Path, card: "Card", count: int, op: str | None) -> Iterator[Cluster]:
+def clusters(folder: Path, card: "Card", count: int, op: str | None, mask: "Masker" = list) -> Iterator[Cluster]:
     """Give the largest clusters of each deduplication, or of the one asked for: their members, the kept one first.
 
     A member's ``similarity`` is the Jaccard similarity of its shingles to those of the kept one, as the op cuts them
-    (of others than ``minhash``: five words); None where one of the texts is not there any more.
+    (of others than ``minhash``: five words); None where one of the texts is not there any more. The texts are masked
+    after that.
     """
     ops = _ops(folder)
     if op is not None and op not in ops:
@@ -38,6 +40,8 @@ def clusters(folder: Path, card: "Card", count: int, op: str | None) -> Iterator
         for cluster, lost in sizes.most_common(count or None):
             rows = sorted(members[cluster], key=lambda row: not row["kept"])
             _compare(rows, _settings(card, name))
+            for row, text in zip(rows, mask([row["text"] or "" for row in rows]), strict=True):
+                row["text"] = row["text"] and text
             yield {"op": name, "cluster": cluster, "size": lost + 1, "of": len(sizes), "members": rows}
 
 

@@ -79,6 +79,7 @@ SETS = click.option(
     help="Set a setting for this time: clean.dropped=all, clean.ops.minhash.bands=20, seed=3.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+UNMASK = click.option("--unmask", is_flag=True, help="Show personal data that a run masks in its report.")
 RECIPE = click.argument("recipe", shell_complete=complete_recipe)
 LIMITS = bundled(
     "limits",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lmloop.core.card import Card
     from lmloop.core.dropped import Choice
+    from lmloop.report.masks import Masker
 
 Row = dict[str, Any]
 
@@ -46,6 +47,24 @@ def dropped(folder: Path, card: "Card", choice: "Choice") -> Iterator[Row]:
         for row in chunk:
             looked_up = {"text": texts[row["id"]], AS_READ: True} if row["id"] in texts else {}
             yield {**row, **looked_up}
+
+
+def masked(rows: Iterator[Row], mask: "Masker") -> Iterator[Row]:
+    """Mask personal data in the texts, turns and choices of rows."""
+    while chunk := list(islice(rows, LOOKED_UP)):
+        said = iter(mask([text for row in chunk for text in _said(row)]))
+        for row in chunk:
+            text = next(said)
+            prompt = [{**turn, "text": next(said)} for turn in row.get("prompt") or ()]
+            choices = [next(said) for _ in row.get("choices") or ()]
+            found = {"text": text if row.get("text") else None, "prompt": prompt, "choices": choices}
+            yield {name: found.get(name) or value for name, value in row.items()}
+
+
+def _said(row: Row) -> list[str]:
+    """Give all texts of a row: its own, those of its turns, its choices."""
+    turns = [turn["text"] or "" for turn in row.get("prompt") or ()]
+    return [row.get("text") or "", *turns, *(row.get("choices") or ())]
 
 
 def print_rows(rows: Iterator[Row], as_json: bool) -> None:

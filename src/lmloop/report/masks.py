@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from lmloop.core.batch import from_texts
+from lmloop.core.card import Card
 from lmloop.core.op import Op
 from lmloop.core.part import build
 
@@ -24,3 +25,8 @@ def masker(ops: Iterable[Mapping[str, Any]]) -> Masker:
     settings = {name: value for name, value in known[0].items() if name != "version"}
     mask = cast(Op, build("ops", {**settings, "action": "mask"}))
     return lambda texts: mask(from_texts(texts)).texts if len(texts) else []
+
+
+def runs_masker(cards: Iterable[Card], unmask: bool = False) -> Masker:
+    """Give what masks personal data in the texts of some runs if one of them looks for it, or nothing if asked to."""
+    return list if unmask else masker(op for card in cards for op in card.settings.get("ops") or ())

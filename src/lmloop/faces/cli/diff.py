@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmloop.faces import score_changes
-from lmloop.faces.options import HOME, JSON, complete_run
+from lmloop.faces.options import HOME, JSON, UNMASK, complete_run
 from lmloop.faces.terminal import console, heading, line, paragraph, print_json, when
 from lmloop.faces.verb import Verb
 
@@ -33,14 +33,15 @@ EXCERPT = 300
 @click.argument("after", shell_complete=complete_run)
 @HOME
 @click.option("--rows", type=click.IntRange(0), metavar="N", default=1, show_default=True, help="Rows of each change.")
+@UNMASK
 @JSON
-def verb(before: str, after: str, home: Path, rows: int, as_json: bool) -> None:
+def verb(before: str, after: str, home: Path, rows: int, unmask: bool, as_json: bool) -> None:
     """Show what differs between two runs.
 
     Settings, inputs, results and versions are compared, one line a difference; of two curations also which rows
     changed verdict; of two evaluations why the scores differ (shots, template, stop, extraction, data, model), on which
-    items, and whether that is more than chance. BEFORE and AFTER are folders, their names, or the name of a step: then
-    its newest run.
+    items, and whether that is more than chance. Personal data in texts is masked where one of the two
+    looks for it. BEFORE and AFTER are folders, their names, or the name of a step: then its newest run.
     """
     from lmloop.core.card import Card
     from lmloop.core.lineage import compare, find_run
@@ -52,7 +53,7 @@ def verb(before: str, after: str, home: Path, rows: int, as_json: bool) -> None:
     cards = Card.read(paths[0]), Card.read(paths[1])
     found = compare(*cards)
     curated = all(map(is_curated, paths)) and paths[0] != paths[1]
-    changes = changes_between(*paths, rows) if curated else None
+    changes = changes_between(*paths, rows, unmask) if curated else None
     scored = score_changes.find(*paths, rows) if are_scores(*cards) else None
     if as_json:
         scores = {"scores": score_changes.plain(scored)} if scored is not None else {}

@@ -8,7 +8,7 @@ import click
 
 from lmloop.faces import clusters as copies
 from lmloop.faces import rows as look
-from lmloop.faces.options import HOME, JSON, complete_run
+from lmloop.faces.options import HOME, JSON, UNMASK, complete_run
 from lmloop.faces.terminal import columns, console, figure, heading, line, paragraph, print_json, when
 from lmloop.faces.verb import Verb, bundled
 from lmloop.report.units import duration, size
@@ -34,6 +34,7 @@ class Which:
     near: float | None
     sort: str | None
     count: int
+    unmask: bool
 
 
 @click.command(
@@ -82,24 +83,29 @@ class Which:
         show_default=True,
         help="How many dropped rows (0: all) or clusters.",
     ),
+    UNMASK,
 )
 @JSON
 def verb(run: str, home: Path, rows: int | None, dropped: bool, which: Which, as_json: bool) -> None:
     """Show what a run is and what it found.
 
+    Where its ops look for personal data, texts are shown with it masked, as in the report.
+
     RUN is a folder, its name, or the name of a step: then its newest run.
     """
     from lmloop.core.card import Card
     from lmloop.core.lineage import find_run
+    from lmloop.report.masks import runs_masker
 
     folder = find_run(home, run)
     card = Card.read(folder)
+    mask = runs_masker([card], which.unmask)
     if which.clusters:
-        copies.print_clusters(copies.clusters(folder, card, which.count, which.op), as_json)
+        copies.print_clusters(copies.clusters(folder, card, which.count, which.op, mask), as_json)
     elif dropped:
-        look.print_rows(look.dropped(folder, card, _choice(which)), as_json)
+        look.print_rows(look.masked(look.dropped(folder, card, _choice(which)), mask), as_json)
     elif rows:
-        look.print_rows(look.kept(folder, rows), as_json)
+        look.print_rows(look.masked(look.kept(folder, rows), mask), as_json)
     elif as_json:
         print_json({"folder": folder.as_posix(), **asdict(card)})
     else:
@@ -109,7 +115,7 @@ def verb(run: str, home: Path, rows: int | None, dropped: bool, which: Which, as
 def _choice(which: Which) -> "Choice":
     from lmloop.core.dropped import Choice
 
-    asked = {name: value for name, value in asdict(which).items() if name != "clusters"}
+    asked = {name: value for name, value in asdict(which).items() if name not in ("clusters", "unmask")}
     return Choice(**{**asked, "count": which.count or None})
 
 
