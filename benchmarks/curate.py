@@ -222,8 +222,15 @@ def row(label: str, us: float, them: float = 0.0) -> str:
 
 def ours(do: str, corpus: Path, folder: Path, count: int = 1, **environ: str) -> Ran:
     """Run one of :data:`DOES` in a process of its own."""
+    # As where the package is installed, and as the peers: modules are read as bytecode. The first process writes it.
+    compiled = {
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "lmloop-bytecode"),
+    }
     done = ran(
-        [sys.executable, __file__, "--do", do, "--corpus", corpus, "--out", folder, "--workers", count], **environ
+        [sys.executable, __file__, "--do", do, "--corpus", corpus, "--out", folder, "--workers", count],
+        **compiled,
+        **environ,
     )
     assert done, f"{do} failed"
     return done

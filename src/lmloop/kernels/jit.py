@@ -6,9 +6,16 @@ every file that goes into a kernel; where no folder can be written, kernels are 
 
 Kernels allocate nothing: callers make the arrays. So they are compiled without numba's reference counts, whose
 atomic operations at every call of a helper would take most of the time; one that allocates does not compile.
+
+Before its first kernel numba asks whether there is BLAS, by importing ``scipy.linalg``: a fifth of the time that a
+process takes to begin. No kernel of ours multiplies matrices, so it is not asked; another's that does finds BLAS all
+the same, as numba imports it when it compiles such a product.
 """
 
 import hashlib
+import importlib
+import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,8 +61,22 @@ def inlined(function: Kernel) -> Kernel:
     return kernel
 
 
+def _skip_blas() -> None:
+    """Load numba's part that asks for BLAS without ``scipy.linalg``, and answer it by whether scipy is there."""
+    asks, asked_for = "numba.np.arraymath", "scipy.linalg"
+    if asks in sys.modules or asked_for in sys.modules:
+        return
+    sys.modules[asked_for] = None  # type: ignore[assignment]  # which is how Python writes that there is none
+    try:
+        module: Any = importlib.import_module(asks)
+    finally:
+        del sys.modules[asked_for]
+    module._HAVE_BLAS = importlib.util.find_spec("scipy") is not None
+
+
 def _user_cache() -> Path:
     return Path(_numba.config.CACHE_DIR) if _numba.config.CACHE_DIR else user_cache()
 
 
 _FOLDER = str(cache_folder())
+_skip_blas()

@@ -25,6 +25,7 @@ from lmloop.kernels.text import Bytes, Hashes, Integers, TextBuffer, read_only
 from lmloop.kernels.words import Tokens, empty_tokens, segment_document
 
 MERSENNE_61 = np.uint64((1 << 61) - 1)
+TOGETHER = 512  # shingles that stay at hand while all functions are taken of them
 NOTHING = np.uint64(0xFFFFFFFFFFFFFFFF)  # the minimum over no shingles
 
 
@@ -138,12 +139,16 @@ def take_minima(shingles: Any, a: Any, b: Any, minima: Any) -> None:
     """Fill ``minima`` with the least of each hash function over the shingles."""
     for k in range(len(minima)):
         minima[k] = NOTHING
-    for shingle in shingles:
+    for first in range(0, len(shingles), TOGETHER):
+        last = min(first + TOGETHER, len(shingles))
         for k in range(len(a)):
-            value = shingle * a[k] + b[k]
-            value = (value & MERSENNE_61) + (value >> np.uint64(61))
-            value = min(value, value - MERSENNE_61)  # below the prime, the difference wraps and is larger
-            minima[k] = min(minima[k], value)
+            least, factor, shift = minima[k], a[k], b[k]
+            for i in range(first, last):
+                value = shingles[i] * factor + shift
+                value = (value & MERSENNE_61) + (value >> np.uint64(61))
+                value = min(value, value - MERSENNE_61)  # below the prime, the difference wraps and is larger
+                least = min(least, value)
+            minima[k] = least
 
 
 @inlined
