@@ -18,11 +18,21 @@ from lmloop.core.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number that a task gives: its name, whether more is better, and what guessing would give."""
+    """A number that a task gives: its name, whether more is better, and what guessing would give.
+
+    ``least`` and ``most`` are the bounds of an item's value, within which intervals stay; None where it has none above.
+    """
 
     name: str
     higher: bool = True
     chance: float = 0.0
+    least: float = 0.0
+    most: float | None = 1.0
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the largest value of an item, where there are both."""
+        return None if self.most is None else (self.least, self.most)
 
 
 @dataclass(frozen=True, slots=True)

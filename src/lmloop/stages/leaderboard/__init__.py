@@ -35,6 +35,7 @@ class Leaderboard(Step):
     those whose averages are given, as their published leaderboards compute them; else all that are complete.
     """
 
+    version: ClassVar[int] = 2
     takes: ClassVar[tuple[Kind, ...]] = ("scores",)
     makes: ClassVar[Kind] = "report"
 

@@ -62,6 +62,13 @@ class Column:
         """Whether more is better."""
         return bool(self.asked.metrics[0]["higher"])
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the largest value of an item, where there are both."""
+        chief = self.asked.metrics[0]
+        most = chief.get("most", 1.0)
+        return None if most is None else (chief.get("least", 0.0), most)
+
 
 @dataclass(frozen=True)
 class Cell:
