@@ -15,7 +15,8 @@ from lmloop.core.errors import DataError
 from lmloop.core.model import Model, Reply, Sampling, Writing
 from lmloop.core.outside import OutsideFile
 from lmloop.core.record import Record
-from lmloop.core.replies import fingerprint
+from lmloop.core.replies import FILE as REPLIES
+from lmloop.core.replies import fingerprint, kept_replies, remembered
 from lmloop.core.scores import Asked, Score, Scores, Tested
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.weights import AnyModel, open_model
@@ -75,7 +76,11 @@ class Arena(Step):
             DataError: there are none.
         """
         records = list(read_records(item.path for item in inputs if item.kind == "records"))
-        fights, undecided = self._judge_all(inputs, records) if self.judge else ([voted(one) for one in records], 0)
+        if self.judge:
+            with kept_replies(out.parent / REPLIES):
+                fights, undecided = self._judge_all(inputs, records)
+        else:
+            fights, undecided = [voted(one) for one in records], 0
         battles = [fight for fight in fights if fight is not None]
         battles += read_table(self.battles.path) if self.battles else []
         if not battles:
@@ -98,7 +103,7 @@ class Arena(Step):
         asked = [record for record in records if record.prompt][: self.prompts]
         sampling = Sampling(self.max_tokens)
         said = {
-            name: answer(model, [Writing(record.prompt, sampling) for record in asked])
+            name: answer(remembered(model), [Writing(record.prompt, sampling) for record in asked])
             for name, model in players.items()
         }
         fields, pairs = [], []
