@@ -82,6 +82,10 @@ class Task(Part):
         """Give small files in the layout that it reads, for the battery; a task that reads no files has none."""
         return {}
 
+    def measures(self) -> tuple[Metric, ...]:
+        """Name its metrics, as it is set; most tasks have those of their class."""
+        return self.metrics
+
     def powers(self) -> tuple[type, ...]:
         """Name the powers that it asks of a model, as it is set."""
         return self.needs

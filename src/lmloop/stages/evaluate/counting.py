@@ -49,7 +49,7 @@ class Counter:
     """Takes rows as they come and gives scores at the end."""
 
     def __init__(self, asked: Sequence[AskedTask]) -> None:
-        self.metrics = {name: task.metrics for name, task, _ in asked}
+        self.metrics = {name: task.measures() for name, task, _ in asked}
         self.groups: dict[tuple[str, str], dict[str, _Group]] = {}
 
     def take(self, rows: Sequence[Mapping[str, Any]], first: int) -> None:
