@@ -1,5 +1,9 @@
 """Many sockets read without the interpreter: one wait for all, one read for each that is ready, and its moment.
 
+The moment is the kernel's, of when the bytes arrived, where the socket says it (``SO_TIMESTAMPNS``); else the end of
+the wait. As a stamp of the kernel does not hang on when it is read, sockets can then be read in rounds: so many
+nanoseconds pass after one, in which only what is not a stream may end the wait.
+
 The sockets are streams in chunks (RFC 9112, section 7.1). Chunks are followed only as far as to know where the last one
 ends; whatever is not as it should be is handed to the caller.
 """
@@ -31,9 +35,50 @@ STATE, LEFT, BYTES, READS, TOLD = range(5)
 ELSE, FULL, WHOLE = range(3)
 """Why a descriptor is handed over: it is not ours to read, or odd; its place is full; its response is whole."""
 
+CLOCK, MESSAGE, VECTOR, CONTROL, POLL, ROUND = 0, 4, 11, 13, 21, 22
+"""Places in the words that we and the system tell each other: two times; msghdr, iovec, cmsghdr, pollfd; last round."""
+WORDS: Final = 24
+SO_TIMESTAMPNS: Final = 35
+_STAMPED: Final = 1 | SO_TIMESTAMPNS << 32
+_SECOND: Final = 1_000_000_000
+
 _wait: Any = types.ExternalFunction("epoll_wait", types.int32(types.int32, types.intp, types.int32, types.int32))
-_recv: Any = types.ExternalFunction("recv", types.intp(types.int32, types.intp, types.uintp, types.int32))
+_poll: Any = types.ExternalFunction("ppoll", types.int32(types.intp, types.uintp, types.intp, types.intp))
+_recv: Any = types.ExternalFunction("recvmsg", types.intp(types.int32, types.intp, types.int32))
 _clock: Any = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.intp))
+
+
+@inlined
+def _now(words: Array, clock: int) -> int:
+    _clock(clock, words.ctypes.data)
+    return words[CLOCK] * _SECOND + words[CLOCK + 1]  # type: ignore[no-any-return]
+
+
+@inlined
+def _pause(words: Array, other: int, pause: int) -> None:
+    """Wait for so many ns, or until ``other`` is ready."""
+    words[POLL], words[CLOCK], words[CLOCK + 1] = other | 1 << 32, pause // _SECOND, pause % _SECOND
+    _poll(words.ctypes.data + 8 * POLL, 1, words.ctypes.data, 0)
+
+
+@inlined
+def _read(words: Array, descriptor: int, place: int) -> int:
+    """Read once."""
+    here = words.ctypes.data
+    words[MESSAGE] = words[MESSAGE + 1] = words[MESSAGE + 6] = 0
+    words[MESSAGE + 2], words[MESSAGE + 3] = here + 8 * VECTOR, 1
+    words[MESSAGE + 4], words[MESSAGE + 5] = here + 8 * CONTROL, 8 * (POLL - CONTROL)
+    words[VECTOR], words[VECTOR + 1] = place, READ
+    words[CONTROL + 1] = 0
+    return _recv(descriptor, here + 8 * MESSAGE, 0)  # type: ignore[no-any-return]
+
+
+@inlined
+def _stamp(words: Array, ended: int, ahead: int) -> int:
+    """Give when what was just read had come; the kernel's clock is ``ahead`` of ours."""
+    if words[CONTROL + 1] != _STAMPED:
+        return ended
+    return min(ended, words[CONTROL + 2] * _SECOND + words[CONTROL + 3] - ahead)  # type: ignore[no-any-return]
 
 
 @inlined
@@ -84,30 +129,38 @@ def _follow(known: Array, data: Array, start: int, end: int) -> int:
 
 
 @compiled
-def collect(epoll: int, until: int, events: Array, slots: Array, known: Array, kept: tuple[Array, ...]) -> int:
+def collect(
+    where: tuple[int, int], until: int, pause: int, events: Array, streams: tuple[Array, Array], kept: tuple[Array, ...]
+) -> int:
     """Read what is followed, until something is to be handed over or it is the moment ``until`` (ns; -1 for never).
 
-    ``kept`` holds what was read: a byte array a slot; the stamps in ns and the sizes of its reads. ``slots`` says which
-    slot a descriptor has (-1 for none). What is handed over replaces the first ``events``: descriptor, event, why.
-    Gives how many, or -1 where a signal came.
+    ``where`` are two epoll descriptors: of all, and of what is not read here. ``pause`` is how long a round is, in ns.
+    ``streams`` says which slot a descriptor has (-1 for none), and what is known of each slot. ``kept`` holds what was
+    read: bytes by slot; the stamps in ns and the sizes of its reads; and words for the system. What is handed over
+    replaces the first ``events``: descriptor, event, why. Gives how many, or -1 where a signal came.
     """
-    raw, stamps, sizes, clock = kept
-    clock_at, events_at = clock.ctypes.data, events.ctypes.data
+    (epoll, other), (slots, known), (raw, stamps, sizes, words) = where, streams, kept
     while True:
-        _clock(_MONOTONIC, clock_at)
-        left = until - (clock[0] * 1_000_000_000 + clock[1])
-        wait = -1 if until < 0 else min(max(0, (left + 999_999) // 1_000_000), 1 << 30)
-        found = _wait(epoll, events_at, MOST, wait)
-        _clock(_MONOTONIC, clock_at)
-        stamp, handed = clock[0] * 1_000_000_000 + clock[1], 0
+        moment = _now(words, _MONOTONIC)
+        rest = words[ROUND] + pause - moment
+        if rest > 0 and until >= 0:
+            rest = min(rest, until - moment)
+        if rest > 0:
+            _pause(words, other, rest)
+            moment = _now(words, _MONOTONIC)
+        wait = -1 if until < 0 else min(max(0, (until - moment + 999_999) // 1_000_000), 1 << 30)
+        found = _wait(epoll, events.ctypes.data, MOST, wait)
+        ended, handed = _now(words, _MONOTONIC), 0
+        ahead = _now(words, 0) - ended
+        words[ROUND] = ended if found < MOST else 0
         for number in range(found):
             what, descriptor = events[number * EVENT], events[number * EVENT + _PLACE]
             slot, why = slots[descriptor], ELSE
             if slot >= 0 and known[slot, STATE] != NOT and what == _IN:
                 used, reads = known[slot, BYTES], known[slot, READS]
-                got = _recv(descriptor, raw[slot].ctypes.data + used, READ, 0)
+                got = _read(words, descriptor, raw[slot].ctypes.data + used)
                 if got > 0:
-                    stamps[slot, reads], sizes[slot, reads] = stamp, got
+                    stamps[slot, reads], sizes[slot, reads] = _stamp(words, ended, ahead), got
                     known[slot, BYTES], known[slot, READS] = used + got, reads + 1
                     end = _follow(known[slot], raw[slot], used, used + got)
                     if end < 0:
@@ -120,5 +173,5 @@ def collect(epoll: int, until: int, events: Array, slots: Array, known: Array, k
                         continue
             events[3 * handed], events[3 * handed + 1], events[3 * handed + 2] = descriptor, what, why
             handed += 1
-        if handed or found < 0 or (until >= 0 and stamp >= until):
+        if handed or found < 0 or (until >= 0 and ended >= until):
             return handed if found >= 0 else -1

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from lmloop.kernels.reading import BYTES, EVENT, MOST, READS, SIZE, STATE, TOLD, collect
-from lmloop.loadtest.clock import SECOND
+from lmloop.kernels.reading import BYTES, EVENT, MOST, READS, SIZE, STATE, TOLD, WORDS, collect
 
 BEGIN: Final = 64
 KEPT: Final = 32 << 10
@@ -30,19 +29,13 @@ class Places:
 
     def __init__(self) -> None:
         self._events = np.zeros(EVENT * MOST, np.uint32)
-        self._clock = np.zeros(2, np.int64)
+        self._words = np.zeros(WORDS, np.int64)
         self._slots = np.full(1024, -1, np.int32)
         self._free: list[int] = []
         self._known = np.zeros((0, 5), np.int64)
         self._raw = np.zeros((0, KEPT), np.uint8)
         self._stamps = np.zeros((0, MANY), np.int64)
         self._sizes = np.zeros((0, MANY), np.uint32)
-
-    @property
-    def moment(self) -> int:
-        """When the last wait ended, in ns."""
-        seconds, rest = self._clock.tolist()
-        return int(seconds * SECOND + rest)
 
     def add(self, descriptor: int) -> None:
         """Give a descriptor a place; nothing is followed yet."""
@@ -78,10 +71,10 @@ class Places:
             known[:] = 0
         return found
 
-    def collect(self, epoll: int, until: int) -> list[list[int]]:
+    def collect(self, where: tuple[int, int], until: int, pause: int) -> list[list[int]]:
         """Read until something is to be done: a descriptor, its events, and why, each."""
-        kept = self._raw, self._stamps, self._sizes, self._clock
-        found = collect(epoll, until, self._events, self._slots, self._known, kept)
+        kept = self._raw, self._stamps, self._sizes, self._words
+        found = collect(where, until, pause, self._events, (self._slots, self._known), kept)
         return [row.tolist() for row in self._events[: 3 * max(found, 0)].reshape(-1, 3)]
 
     def _grow(self) -> None:

@@ -1,23 +1,28 @@
 """An event loop that reads plain sockets itself: while a reply streams, without the interpreter.
 
-What is ready is stamped when the wait for all sockets ends, so that the reading of one does not make the next look
-late. All else (timers, pipes, connecting, TLS) is asyncio's. On Linux only: elsewhere, transports of asyncio read.
+What was read is stamped by the kernel, when it came: so it may be read somewhat later, together with others. All else
+(timers, pipes, connecting, TLS) is asyncio's. On 64-bit Linux only: elsewhere, transports of asyncio read.
 """
 
 import asyncio
 import select
 import selectors
 import socket
+import struct
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from lmloop.kernels.reading import ELSE, WHOLE
+from lmloop.kernels.reading import ELSE, SO_TIMESTAMPNS, WHOLE
 from lmloop.loadtest.clock import SECOND, now
 from lmloop.loadtest.places import Places, Reads
 
-THERE: Final = sys.platform == "linux"
+THERE: Final = sys.platform == "linux" and sys.byteorder == "little" and sys.maxsize > 1 << 32
 READ: Final = 1 << 16
+ROOM: Final = 64
+ROUND: Final = SECOND // 2000
+"""Streams are read in rounds of half a millisecond, as the kernel tells when each part came."""
 
 
 class User(Protocol):
@@ -69,7 +74,7 @@ class Wire:
             self._following = on
             self.user.take_many(self._sockets.places.take(self._socket.fileno(), on), whole, on)
 
-    def ready(self, moment: int, events: int, why: int) -> None:
+    def ready(self, events: int, why: int) -> None:
         """Do what is to be done with a socket that is ready."""
         if why != ELSE:
             self.settle(why == WHOLE, why != WHOLE)
@@ -80,7 +85,7 @@ class Wire:
             self._sockets.watch(self._socket.fileno(), False)
             self.write(rest)
         if events & ~select.EPOLLOUT and self._socket.fileno() >= 0:
-            self._read(moment)
+            self._read()
 
     def abort(self) -> None:
         """Close at once."""
@@ -88,16 +93,16 @@ class Wire:
             self._sockets.drop(self._socket.fileno())
             self._socket.close()
 
-    def _read(self, moment: int) -> None:
+    def _read(self) -> None:
         try:
-            data = self._socket.recv(READ)
+            data, told, *_ = self._socket.recvmsg(READ, ROOM)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as bad:
             self._end(bad)
             return
         if data and self.user is not None:
-            self.user.take(moment, data)
+            self.user.take(_moment(told), data)
         elif not data:
             self._end(None)
 
@@ -105,6 +110,16 @@ class Wire:
         self.abort()
         if self.user is not None:
             self.user.connection_lost(bad)
+
+
+def _moment(told: list[tuple[int, int, bytes]]) -> int:
+    """Give when what was just read had come, as far as the system says so."""
+    for level, kind, data in told:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            seconds, rest = struct.unpack("qq", data)
+            moment = now()
+            return min(moment, int(seconds * SECOND + rest) - (time.time_ns() - moment))
+    return now()
 
 
 class Sockets(selectors.BaseSelector):
@@ -116,7 +131,8 @@ class Sockets(selectors.BaseSelector):
         self._others = selectors.DefaultSelector()
         self._epoll = select.epoll()
         self._epoll.register(self._others.fileno(), select.EPOLLIN)
-        self.places.collect(self._epoll.fileno(), 0)  # what must be compiled is compiled before the start
+        self._where = self._epoll.fileno(), self._others.fileno()
+        self.places.collect(self._where, 0, 0)  # what must be compiled is compiled before the start
 
     def add(self, descriptor: int, wire: Wire) -> None:
         """Read a socket from now on."""
@@ -138,9 +154,9 @@ class Sockets(selectors.BaseSelector):
         """Read wires until there is something to do for asyncio, or it is time."""
         until = -1 if timeout is None else now() + max(0, round(timeout * SECOND))
         other = False
-        for descriptor, events, why in self.places.collect(self._epoll.fileno(), until):
+        for descriptor, events, why in self.places.collect(self._where, until, ROUND):
             if wire := self._wires.get(descriptor):
-                wire.ready(self.places.moment, events, why)
+                wire.ready(events, why)
             else:
                 other = True
         return self._others.select(0) if other else []
@@ -186,6 +202,7 @@ class Loop(asyncio.SelectorEventLoop):
             try:
                 sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
                 await self.sock_connect(sock, where)
             except OSError as found:
                 sock.close()
