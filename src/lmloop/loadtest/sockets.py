@@ -21,8 +21,8 @@ from lmloop.loadtest.places import Places, Reads
 THERE: Final = sys.platform == "linux" and sys.byteorder == "little" and sys.maxsize > 1 << 32
 READ: Final = 1 << 16
 ROOM: Final = 64
-ROUND: Final = SECOND // 2000
-"""Streams are read in rounds of half a millisecond, as the kernel tells when each part came."""
+ROUND: Final = SECOND // 1000
+"""Streams are read in rounds of a millisecond, as the kernel tells when each part came."""
 
 
 class User(Protocol):
@@ -128,6 +128,9 @@ class Sockets(selectors.BaseSelector):
     def __init__(self) -> None:
         self.places = Places()
         self._wires: dict[int, Wire] = {}
+        # the kernel begins to stamp a moment after the first socket asks for it: this one does
+        self._first = socket.socket()
+        self._first.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._others = selectors.DefaultSelector()
         self._epoll = select.epoll()
         self._epoll.register(self._others.fileno(), select.EPOLLIN)
@@ -179,6 +182,7 @@ class Sockets(selectors.BaseSelector):
 
     def close(self) -> None:
         """Give back the descriptors."""
+        self._first.close()
         self._epoll.close()
         self._others.close()
 
