@@ -13,7 +13,8 @@ from lmloop.core.part import build
 from lmloop.core.step import Kind, Step
 
 FORMAT = 1
-TOP_KEYS = ("format", "name", "seed", "extends", "step")
+DEFAULTS = "defaults"
+TOP_KEYS = ("format", "name", "seed", "extends", DEFAULTS, "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,22 @@ class Recipe:
     ) -> "Recipe":
         """Check a recipe given as a dictionary of the same form as the file.
 
-        A setting of a part in a list is set by the part's name: ``clean.ops.minhash.bands=20``. What a part reads, and
-        is not in ``folder``, is looked for in the ``second`` folder.
+        A setting of a part in a list is set by the part's name: ``clean.ops.minhash.bands=20``. A table
+        ``[defaults.STAGE]`` holds settings of all steps that use the stage; what a step says itself is stronger. What a
+        part reads, and is not in ``folder``, is looked for in the ``second`` folder.
 
         Raises:
             RecipeError: a name, a setting or a wire is wrong.
         """
         folder = folder or Path.cwd()
         _check_top(doc)
-        doc = _apply(deepcopy(dict(doc)), sets)
+        general = [item for item in sets if item.strip().startswith(f"{DEFAULTS}.")]
+        doc = _apply(deepcopy(dict(doc)), general)
+        doc = _apply({**doc, "step": _with_defaults(doc)}, [item for item in sets if item not in general])
         _check_top(doc)
         done: dict[str, Wired] = {}
         with beside(folder, second or folder):
-            for row in doc.get("step", []):
+            for row in doc["step"]:
                 wired = _wire(row, done)
                 done[wired.id] = wired
         if not done:
@@ -114,9 +118,30 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     return _merge(_load(path.parent / parent, (*seen, path.resolve())), doc)
 
 
+def _with_defaults(doc: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lay each step over the defaults of its stage, setting by setting; defaults that no step uses are a mistake."""
+    rows, defaults = doc.get("step", []), _defaults(doc)
+    used = [row.get("use") for row in rows]
+    for stage, table in defaults.items():
+        if stage not in used:
+            raise RecipeError(f"[defaults.{stage}]: no step uses {stage!r}", hint=closest(stage, map(str, used)))
+        if own := {"id", "use", "from"} & set(table):
+            raise RecipeError(f"[defaults.{stage}]: {' and '.join(sorted(own))} belongs to each step, not to all")
+    return [deepcopy({**defaults.get(str(row.get("use")), {}), **row}) for row in rows]
+
+
+def _defaults(doc: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    defaults = doc.get(DEFAULTS, {})
+    if not isinstance(defaults, Mapping) or not all(isinstance(table, Mapping) for table in defaults.values()):
+        raise RecipeError("defaults are written [defaults.STAGE], a table for a stage")
+    return defaults
+
+
 def _merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
     """Lay a child over its parent: steps meet by id, settings by name; a list is replaced, never joined."""
     merged = {**parent, **{key: value for key, value in child.items() if key != "step"}}
+    older, newer = _defaults(parent), _defaults(child)
+    merged[DEFAULTS] = {stage: {**older.get(stage, {}), **newer.get(stage, {})} for stage in {**older, **newer}}
     steps = {row.get("id"): dict(row) for row in parent.get("step", [])}
     for row in child.get("step", []):
         steps[row.get("id")] = {**steps.get(row.get("id"), {}), **row}
@@ -136,10 +161,10 @@ def _apply(doc: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
         if len(keys) == 1:
             doc[keys[0]] = value
             continue
-        steps = {row.get("id"): row for row in doc.get("step", [])}
-        if keys[0] not in steps:
-            raise RecipeError(f"--set {item!r}: no step {keys[0]!r}", hint=closest(keys[0], map(str, steps)))
-        table = steps[keys[0]]
+        tables = {DEFAULTS: doc.setdefault(DEFAULTS, {}), **{row.get("id"): row for row in doc.get("step", [])}}
+        if keys[0] not in tables:
+            raise RecipeError(f"--set {item!r}: no step {keys[0]!r}", hint=closest(keys[0], map(str, tables)))
+        table = tables[keys[0]]
         for key in keys[1:-1]:
             table = _enter(table, key, item)
         if not isinstance(table, dict):

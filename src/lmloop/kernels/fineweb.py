@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lmloop.kernels.characters import CJK, classes
-from lmloop.kernels.hashing import hash_range
 from lmloop.kernels.jit import compiled, inlined
-from lmloop.kernels.numbering import make_scratch, number_keys
+from lmloop.kernels.lines import Lines, cut_lines
+from lmloop.kernels.numbering import make_scratch
 from lmloop.kernels.peer.tables import TERMINAL as TERMINAL_BIT
 from lmloop.kernels.peer.tables import tables
-from lmloop.kernels.repetition import find_newline, most_lines
+from lmloop.kernels.repetition import repeated_characters, repeated_pieces
 from lmloop.kernels.sentences import CJK_TERMINAL, CLOSER, NONE, TERMINAL, terminals
 from lmloop.kernels.text import Floats, TextBuffer, count_code_points, decode, skip_space
 from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, Tokens
@@ -49,14 +49,18 @@ class FineWebStatistics(NamedTuple):
     newlines_a_word: Floats
 
 
-def fineweb_statistics(buffer: TextBuffer, tokens: Tokens, short: int = 30, peer: bool = False) -> FineWebStatistics:
-    """Take the statistics of each document from its text and its tokens; a line is short up to ``short`` characters.
+def fineweb_statistics(
+    buffer: TextBuffer, tokens: Tokens, short: int = 30, peer: bool = False, lines: Lines | None = None
+) -> FineWebStatistics:
+    """Take the statistics of each document from its text, its tokens and its lines (cut here where none are given).
 
-    ``peer``: lines are read as datatrove does, without a reading for CJK text.
+    A line is short up to ``short`` characters. ``peer``: lines are read as datatrove does, without a reading for CJK.
     """
+    lines = lines or cut_lines(buffer)
     statistics = np.zeros((len(FineWebStatistics._fields), len(buffer.offsets) - 1))
     ends = peer_terminals() if peer else terminals()
-    _fineweb(buffer, tokens, (classes(), ends, short, peer), make_scratch(most_lines(buffer)), statistics)
+    scratch = make_scratch(int(np.diff(lines.first).max(initial=0)))
+    _fineweb(buffer, (tokens, lines), (classes(), ends, short, peer), scratch, statistics)
     return FineWebStatistics(*statistics)
 
 
@@ -114,44 +118,30 @@ def is_narrow(data: Any, start: Any, end: Any, classes: Any, short: Any, peer: A
     return width <= short
 
 
-@inlined
-def repeated_characters(data: Any, start: Any, lines: Any, scratch: Any) -> Any:
-    """Count the code points in lines that stood earlier, of lines in ``keys``, ``places`` and ``ends``."""
-    characters, seen = 0, 0
-    if number_keys(scratch, lines) < lines:
-        for line in range(lines):
-            if scratch.numbers[line] == seen:
-                seen += 1
-            else:
-                characters += count_code_points(data, start + scratch.places[line], scratch.ends[line])
-    return characters
-
-
 @compiled
-def _fineweb(buffer: Any, tokens: Any, reading: Any, scratch: Any, statistics: Any) -> None:
-    data, (classes, terminals, short, peer) = buffer.data, reading
+def _fineweb(buffer: Any, cuts: Any, reading: Any, scratch: Any, statistics: Any) -> None:
+    data, (tokens, lines), (classes, terminals, short, peer) = buffer.data, cuts, reading
     for document in range(statistics.shape[1]):
         start, end = buffer.offsets[document], buffer.offsets[document + 1]
-        lines, newlines, punctuated, narrow, i = 0, 0, 0, 0, start
-        while True:
-            stop = find_newline(data, i, end)
+        count, newlines, punctuated, narrow = 0, end - start, 0, 0
+        for line in range(lines.first[document], lines.first[document + 1]):
+            i, stop = start + lines.start[line], start + lines.end[line]
+            newlines -= stop - i
             if skip_space(data, i, stop) < stop:
                 punctuated += ends_terminal(data, i, stop, terminals)
                 narrow += is_narrow(data, i, stop, classes, short, peer)
-                scratch.keys[lines] = hash_range(data, i, stop)
-                scratch.places[lines] = i - start
-                scratch.ends[lines] = stop
-                lines += 1
-            if stop >= end:
-                break
-            newlines += 1
-            i = stop + 1
+                scratch.keys[count] = lines.hash[line]
+                scratch.places[count] = i - start
+                scratch.ends[count] = stop - start
+                count += 1
         characters = count_code_points(data, start, end) - newlines
+        repeats = repeated_pieces(count, scratch)
+        inside = repeated_characters(data, start, count, scratch) if repeats else 0
         words, cjk = tokens.first[document + 1] - tokens.first[document], 0
         for token in range(tokens.first[document], tokens.first[document + 1]):
             cjk += tokens.kind[token] == KIND_CJK
-        statistics[0, document] = lines
-        statistics[1, document] = punctuated / max(lines, 1)
-        statistics[2, document] = narrow / max(lines, 1)
-        statistics[3, document] = repeated_characters(data, start, lines, scratch) / max(characters, 1)
+        statistics[0, document] = count
+        statistics[1, document] = punctuated / max(count, 1)
+        statistics[2, document] = narrow / max(count, 1)
+        statistics[3, document] = inside / max(characters, 1)
         statistics[4, document] = newlines / max(words - cjk + cjk / CJK_PER_WORD, 1.0)

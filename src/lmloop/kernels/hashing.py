@@ -6,10 +6,9 @@ All read little-endian words, as every machine that this package is tested on do
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
 
-from lmloop.kernels.jit import compiled, inlined, intrinsic
+from lmloop.kernels.bits import fold, load32, load64
+from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.text import Hashes, TextBuffer
 
 u64 = np.uint64
@@ -54,42 +53,6 @@ def spread(numbers: Hashes) -> Hashes:
     state = state * u64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> u64(27))) * u64(0x94D049BB133111EB)
     return np.asarray(state ^ (state >> u64(31)))
-
-
-@intrinsic
-def load64(context: Any, data: Any, i: Any) -> Any:
-    """Load the 8 bytes at ``i`` as one number; the caller sees to it that all 8 are there."""
-    return types.uint64(data, i), _load(64)
-
-
-@intrinsic
-def load32(context: Any, data: Any, i: Any) -> Any:
-    """Load the 4 bytes at ``i`` as one number; the caller sees to it that all 4 are there."""
-    return types.uint64(data, i), _load(32)
-
-
-def _load(bits: int) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        place = builder.gep(array.data, [arguments[1]])
-        word = builder.load(builder.bitcast(place, ir.IntType(bits).as_pointer()))
-        word.align = 1
-        return builder.zext(word, ir.IntType(64)) if bits < 64 else word
-
-    return generate
-
-
-@intrinsic
-def fold(context: Any, left: Any, right: Any) -> Any:
-    """Multiply to 128 bits and fold the halves together (wyhash's step): every bit reaches every bit."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        wide = ir.IntType(128)
-        product = builder.mul(*(builder.zext(word, wide) for word in arguments))
-        high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
-        return builder.xor(builder.trunc(product, ir.IntType(64)), high)
-
-    return types.uint64(types.uint64, types.uint64), generate
 
 
 @inlined

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lmloop.kernels.hashing import GOLDEN, ROOT_3, fold
+from lmloop.kernels.bits import fold
+from lmloop.kernels.hashing import GOLDEN, ROOT_3
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.overlap import Units
 from lmloop.kernels.text import Floats, Hashes

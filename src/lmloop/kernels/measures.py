@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lmloop.kernels.bits import fold
 from lmloop.kernels.characters import CJK, LETTER, NUMBER, classes
-from lmloop.kernels.hashing import GOLDEN, ROOT_3, fold
+from lmloop.kernels.hashing import GOLDEN, ROOT_3
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.text import Floats, Hashes, TextBuffer, decode, line_break_width
 from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, KIND_SYMBOL, Tokens

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lmloop.kernels.bits import fold
 from lmloop.kernels.characters import classes
-from lmloop.kernels.hashing import GOLDEN, ROOT_2, ROOT_3, fold
+from lmloop.kernels.hashing import GOLDEN, ROOT_2, ROOT_3
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.normal import GROWTH, normalise, rules
 from lmloop.kernels.text import Bytes, Hashes, Integers, TextBuffer, read_only

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lmloop.kernels.hashing import GOLDEN, fold
+from lmloop.kernels.bits import fold
+from lmloop.kernels.hashing import GOLDEN
 from lmloop.kernels.jit import inlined
 from lmloop.kernels.text import Bytes, Hashes, Integers
 

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lmloop.kernels.hashing import GOLDEN, ROOT_3, fold
+from lmloop.kernels.bits import fold
+from lmloop.kernels.hashing import GOLDEN, ROOT_3
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.text import Bytes, Floats, Hashes, Integers, text_buffer
 from lmloop.kernels.words import KIND_SYMBOL, segment

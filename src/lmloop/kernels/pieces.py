@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lmloop.kernels.hashing import GOLDEN, fold, hash_range, xxh64_range
+from lmloop.kernels.bits import fold
+from lmloop.kernels.hashing import GOLDEN, hash_range, xxh64_range
 from lmloop.kernels.jit import compiled
 from lmloop.kernels.sentences import sentence_break, terminals
 from lmloop.kernels.text import Hashes, Integers, TextBuffer, count_code_points, read_only

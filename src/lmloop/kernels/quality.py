@@ -23,9 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lmloop.kernels.bits import HIGH_BITS, LOW_BITS, bytes_before, count_bits, load64, zero_bytes
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.text import Floats, Hashes, TextBuffer, line_break_width, skip_space, text_buffer, trim_space
-from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, KIND_SYMBOL, KIND_WORD, Tokens, segment
+from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, KIND_NUMBER, KIND_SYMBOL, KIND_WORD, Tokens, segment
 
 READ_AS_CJK = 0.5  # from this share of words on
 
@@ -42,16 +43,19 @@ REASONS = (
 )
 
 LOOKED_AT = np.isin(np.arange(256), [*range(10, 14), *range(28, 31), 35, 46, 0xC2, 0xE2])  # breaks, "#", "." and "…"
+HASHES, DOTS, SPACES, LEADS = (LOW_BITS * np.uint64(byte) for byte in (35, 46, 32, 0xE2))  # eight times the byte
 
 
 class StopWords(NamedTuple):
     """A hash table of stop words: ``hash`` uint64 [slots] (0: free), ``bit`` uint64 [slots].
 
-    Bits 0 to 31 are words of the English list, 32 to 63 of the CJK list.
+    A word's slot is its hash shifted right by ``shift``, and no two have the same. Bits 0 to 31 are words of the
+    English list, 32 to 63 of the CJK list.
     """
 
     hash: Hashes
     bit: Hashes
+    shift: np.uint64
 
 
 class QualityThresholds(NamedTuple):
@@ -130,13 +134,15 @@ def make_stop_words(english: Sequence[str], cjk: Sequence[str]) -> StopWords:
     tokens = segment(text_buffer(pa.array(words, pa.string())))
     assert len(tokens.hash) == len(words), "a stop word must be one word, or one CJK character"
     assert max(len(english), len(cjk)) <= 32, "at most 32 stop words a list"
-    table = StopWords(np.zeros(256, np.uint64), np.zeros(256, np.uint64))
-    for number, key in enumerate(tokens.hash.tolist()):
-        slot = key % 256
-        while table.hash[slot]:
-            slot = (slot + 1) % 256
-        table.hash[slot] = key
-        table.bit[slot] = 1 << (number if number < len(english) else 32 + number - len(english))
+    hashes = tokens.hash
+    bits = np.uint64(1) << np.array([*range(len(english)), *range(32, 32 + len(cjk))], np.uint64)
+    slots = 256
+    while len(np.unique(hashes >> np.uint64(65 - slots.bit_length()))) < len(np.unique(hashes)):
+        slots *= 2
+    shift = np.uint64(65 - slots.bit_length())
+    table = StopWords(np.zeros(slots, np.uint64), np.zeros(slots, np.uint64), shift)
+    table.hash[hashes >> shift] = hashes
+    np.bitwise_or.at(table.bit, hashes >> shift, bits)
     return table
 
 
@@ -149,22 +155,8 @@ def default_stop_words() -> StopWords:
 @inlined
 def stop_word_bit(key: Any, table: Any) -> Any:
     """Give the bit of a stop word by its token's hash; 0 for all other tokens."""
-    slot = key & np.uint64(255)
-    while table.hash[slot] != 0:
-        if table.hash[slot] == key:
-            return table.bit[slot]
-        slot = (slot + np.uint64(1)) & np.uint64(255)
-    return np.uint64(0)
-
-
-@inlined
-def count_bits(mask: Any) -> Any:
-    """Count the bits that are set."""
-    count = 0
-    while mask != 0:
-        mask &= mask - np.uint64(1)
-        count += 1
-    return count
+    slot = key >> table.shift
+    return table.bit[slot] if table.hash[slot] == key else np.uint64(0)
 
 
 @inlined
@@ -194,6 +186,21 @@ def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
     return dots or is_ellipsis(data, tail - 3, tail)
 
 
+@inlined
+def find_mark(data: Any, i: Any, end: Any) -> Any:
+    """Give the next place from ``i`` on with a byte of :data:`LOOKED_AT`, or another control character, or ``end``."""
+    while i + 8 <= end:
+        word = load64(data, i)
+        found = ((word - SPACES) & ~word & HIGH_BITS) | zero_bytes(word ^ HASHES) | zero_bytes(word ^ DOTS)
+        found |= zero_bytes((word | SPACES) ^ LEADS)
+        if found != 0:
+            return i + bytes_before(found)
+        i += 8
+    while i < end and not LOOKED_AT[data[i]]:
+        i += 1
+    return i
+
+
 @compiled
 def count_marks(data: Any, start: Any, end: Any) -> Any:
     """Count lines (of ``str.splitlines``), lines with a bullet, lines that end in an ellipsis, "#" and ellipses.
@@ -201,10 +208,10 @@ def count_marks(data: Any, start: Any, end: Any) -> Any:
     Ellipses are counted as ``str.count`` does: three dots, not overlapping, or the one character.
     """
     lines, bullets, ellipsis_lines, hashes, ellipses, first, i = 0, 0, 0, 0, 0, start, start
-    while i < end:
-        if not LOOKED_AT[data[i]]:
-            i += 1
-            continue
+    while True:
+        i = find_mark(data, i, end)
+        if i >= end:
+            break
         byte = data[i]
         if byte == 46:
             if i + 2 < end and data[i + 1] == 46 and data[i + 2] == 46:
@@ -230,40 +237,30 @@ def count_marks(data: Any, start: Any, end: Any) -> Any:
     return lines, bullets, ellipsis_lines, hashes, ellipses
 
 
-@inlined
-def lone_symbols(tokens: Any, first: Any, last: Any) -> Any:
-    """Count the runs of tokens without a gap that hold only punctuation and symbols."""
-    lone, end, only_symbols = 0, -1, False
-    for token in range(first, last):
-        if tokens.start[token] != end:
-            lone += only_symbols
-            only_symbols = True
-        only_symbols &= tokens.kind[token] == KIND_SYMBOL
-        end = tokens.start[token] + tokens.width[token]
-    return lone + only_symbols
-
-
 @compiled
 def _quality(buffer: Any, tokens: Any, stop_words: Any, marks_are_words: Any, statistics: Any) -> None:
     for document in range(statistics.shape[1]):
         words, letters, lettered, cjk, seen = 0, 0, 0, 0, np.uint64(0)
+        lone, gap_before, only_symbols = 0, np.int64(-1), False  # symbols that stand alone between gaps
         first, last = tokens.first[document], tokens.first[document + 1]
-        for token in range(first, last):
-            kind = tokens.kind[token]
-            if kind == KIND_SYMBOL:
-                continue
+        for token in range(first, last):  # without a jump: what comes next cannot be foreseen
+            kind, length = tokens.kind[token], tokens.length[token]
+            word = (kind == KIND_WORD) | (kind == KIND_NUMBER)
             seen |= stop_word_bit(tokens.hash[token], stop_words)
-            if kind == KIND_CJK:
-                cjk += 1
-            else:
-                words += 1
-                letters += tokens.length[token]
-                lettered += kind == KIND_WORD
+            cjk += kind == KIND_CJK
+            words += word
+            letters += length if word else 0
+            lettered += kind == KIND_WORD
+            gap = tokens.start[token] != gap_before
+            lone += gap & only_symbols
+            only_symbols = (gap | only_symbols) & (kind == KIND_SYMBOL)
+            gap_before = np.int64(tokens.start[token]) + tokens.width[token]
+        lone += only_symbols
         start, end = buffer.offsets[document], buffer.offsets[document + 1]
         lines, bullet_lines, ellipsis_lines, hashes, ellipses = count_marks(buffer.data, start, end)
         all_words = words + cjk / CJK_PER_WORD
         share = cjk / CJK_PER_WORD / max(all_words, 1.0)
-        marks = last - first - words - cjk if marks_are_words else lone_symbols(tokens, first, last)
+        marks = last - first - words - cjk if marks_are_words else lone
         count = max(words + cjk + marks, 1)
         statistics[0, document] = all_words
         statistics[1, document] = letters / max(words, 1)

@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lmloop.kernels.hashing import GOLDEN, ROOT_2, ROOT_3, fold, hash_range, load64
+from lmloop.kernels.bits import fold
+from lmloop.kernels.hashing import GOLDEN, ROOT_2, ROOT_3, hash_range
 from lmloop.kernels.jit import compiled, inlined
+from lmloop.kernels.lines import Lines, cut_lines
 from lmloop.kernels.numbering import duplicate_grams, keep_repeated, make_scratch, number_keys
 from lmloop.kernels.peer.joined import join_tokens, joined_duplicates
 from lmloop.kernels.quality import READ_AS_CJK
@@ -36,10 +38,6 @@ REASONS = (
     *(f"duplicate-{n}-grams" for n in DUPLICATE_SIZES),
     "empty",  # by datatrove's rules alone
 )
-
-NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
-LOW_BITS = np.uint64(0x0101010101010101)
-HIGH_BITS = np.uint64(0x8080808080808080)
 
 
 class RepetitionThresholds(NamedTuple):
@@ -83,16 +81,19 @@ class RepetitionStatistics(NamedTuple):
     duplicate_10_grams: Floats
 
 
-def repetition_statistics(buffer: TextBuffer, tokens: Tokens, joined: bool = False) -> RepetitionStatistics:
-    """Take the statistics of each document from its text and its tokens.
+def repetition_statistics(
+    buffer: TextBuffer, tokens: Tokens, joined: bool = False, lines: Lines | None = None
+) -> RepetitionStatistics:
+    """Take the statistics of each document from its text, its tokens and its lines (cut here where none are given).
 
     ``joined``: duplicate n-grams are alike where their tokens, put together without spaces, are (as in datatrove).
     """
+    lines = lines or cut_lines(buffer)
     statistics = np.zeros((len(RepetitionStatistics._fields), len(buffer.offsets) - 1))
-    room = max(int(np.diff(tokens.first).max(initial=0)), most_lines(buffer))
+    room = max(int(np.diff(column.first).max(initial=0)) for column in (tokens, lines))
     size = int(np.diff(buffer.offsets).max(initial=0)) if joined else 0
     scratch = make_scratch(room, len(TOP_SIZES) + len(DUPLICATE_SIZES), size)
-    _repetition(buffer, tokens, _gram_sizes(), (scratch, read_only(scratch.joined), joined), statistics)
+    _repetition(buffer, (tokens, lines), _gram_sizes(), (scratch, read_only(scratch.joined), joined), statistics)
     return RepetitionStatistics(*statistics)
 
 
@@ -112,48 +113,71 @@ def _gram_sizes() -> Integers:
 
 
 @inlined
-def find_newline(data: Any, i: Any, end: Any) -> Any:
-    """Give the place of the next newline from ``i`` on, or ``end``; looks at 8 bytes at a time."""
-    while i + 8 <= end:
-        word = load64(data, i) ^ NEWLINES
-        if ((word - LOW_BITS) & ~word & HIGH_BITS) != 0:
-            break
-        i += 8
-    while i < end and data[i] != 10:
-        i += 1
-    return i
+def repeated_pieces(count: Any, scratch: Any) -> Any:
+    """Mark the first ``count`` pieces, by their ``keys``: gives how many there are that were there before.
 
-
-@compiled
-def duplicate_pieces(data: Any, start: Any, end: Any, newlines: Any, scratch: Any) -> Any:
-    r"""Split at runs of at least so many newlines, as ``re.split(r"\n{2,}")`` does.
-
-    Gives the pieces, how many were there before, and the code points in those.
+    The ``numbers`` of such are those of earlier ones.
     """
-    pieces, i = 0, start
-    first = start
-    while True:
-        i = find_newline(data, i, end)
-        after = i
-        while after < end and data[after] == 10:
-            after += 1
-        if i == end or after - i >= newlines:
-            scratch.keys[pieces] = hash_range(data, first, i)
-            scratch.places[pieces] = first - start
-            scratch.ends[pieces] = i
-            pieces += 1
-            first = after
-            if i == end:
-                break
-        i = after
-    total = number_keys(scratch, pieces)
+    return count - number_keys(scratch, count)
+
+
+@inlined
+def repeated_characters(data: Any, start: Any, count: Any, scratch: Any) -> Any:
+    """Count the code points in pieces that were there before: pieces from ``places`` to ``ends`` of a document."""
     characters, seen = 0, 0
-    for piece in range(pieces):
+    for piece in range(count):
         if scratch.numbers[piece] == seen:
             seen += 1
         else:
-            characters += count_code_points(data, start + scratch.places[piece], scratch.ends[piece])
-    return pieces, pieces - total, characters
+            characters += count_code_points(data, start + scratch.places[piece], start + scratch.ends[piece])
+    return characters
+
+
+@inlined
+def duplicate_lines(data: Any, start: Any, end: Any, lines: Any, span: Any, scratch: Any) -> Any:
+    r"""Look for lines that were there before, as ``re.split(r"\n+")`` gives them, one of a span of ``lines`` each.
+
+    Gives the lines, how many were there before, and the code points in those. A text that begins or ends with a line
+    feed has an empty line there.
+    """
+    first, last = span
+    count = last - first
+    for k in range(count):
+        scratch.keys[k] = lines.hash[first + k]
+        scratch.places[k] = lines.start[first + k]
+        scratch.ends[k] = lines.end[first + k]
+    repeats = repeated_pieces(count, scratch)
+    characters = repeated_characters(data, start, count, scratch) if repeats else 0
+    at_start = data[start] == 10
+    at_end = data[end - 1] == 10
+    return count + at_start + at_end, repeats + (at_start & at_end), characters
+
+
+@inlined
+def duplicate_paragraphs(data: Any, start: Any, end: Any, lines: Any, span: Any, scratch: Any) -> Any:
+    r"""Look for paragraphs that were there before, as ``re.split(r"\n{2,}", text.strip())`` gives them.
+
+    A paragraph is known by the hashes of its lines, between which there is one line feed each.
+    """
+    head = skip_space(data, start, end)
+    tail = trim_space(data, head, end)
+    if head == tail:
+        return 1, 0, 0
+    pieces, state, begin, before = 0, ROOT_2, head - start, head - start
+    for line in range(span[0], span[1]):
+        first, last = max(lines.start[line], head - start), min(lines.end[line], tail - start)
+        if first >= last:  # white space before the first word, or behind the last
+            continue
+        if first - before >= 2:
+            scratch.keys[pieces], scratch.places[pieces], scratch.ends[pieces] = state, begin, before
+            pieces, state, begin = pieces + 1, ROOT_2, first
+        whole = first == lines.start[line] and last == lines.end[line]
+        key = lines.hash[line] if whole else hash_range(data, start + first, start + last)
+        state, before = fold(state ^ key, ROOT_3), last
+    scratch.keys[pieces], scratch.places[pieces], scratch.ends[pieces] = state, begin, before
+    pieces += 1
+    repeats = repeated_pieces(pieces, scratch)
+    return pieces, repeats, repeated_characters(data, start, pieces, scratch) if repeats else 0
 
 
 @inlined
@@ -236,31 +260,18 @@ def cjk_share(tokens: Any, first: Any, last: Any) -> Any:
 
 
 @compiled
-def most_lines(buffer: Any) -> Any:
-    """Count the lines of the document that has most, and one more."""
-    most = 0
-    for document in range(len(buffer.offsets) - 1):
-        newlines = 0
-        for i in range(buffer.offsets[document], buffer.offsets[document + 1]):
-            newlines += buffer.data[i] == 10
-        most = max(most, newlines)
-    return most + 2
-
-
-@compiled
-def _repetition(buffer: Any, tokens: Any, sizes: Any, room: Any, statistics: Any) -> None:
-    data, (scratch, seen, joined) = buffer.data, room
-    one, two = np.int64(1), np.int64(2)  # typed: numba would compile once for each literal
+def _repetition(buffer: Any, cuts: Any, sizes: Any, room: Any, statistics: Any) -> None:
+    data, (tokens, lines), (scratch, seen, joined) = buffer.data, cuts, room
     for document in range(statistics.shape[1]):
         start, end = buffer.offsets[document], buffer.offsets[document + 1]
         length = count_code_points(data, start, end)
         if length == 0:
             continue
-        head = skip_space(data, start, end)
-        pieces, repeats, inside = duplicate_pieces(data, head, trim_space(data, head, end), two, scratch)
+        span = (lines.first[document], lines.first[document + 1])
+        pieces, repeats, inside = duplicate_paragraphs(data, start, end, lines, span, scratch)
         statistics[0, document] = repeats / pieces
         statistics[1, document] = inside / length
-        pieces, repeats, inside = duplicate_pieces(data, start, end, one, scratch)
+        pieces, repeats, inside = duplicate_lines(data, start, end, lines, span, scratch)
         statistics[2, document] = repeats / pieces
         statistics[3, document] = inside / length
         first, last = tokens.first[document], tokens.first[document + 1]

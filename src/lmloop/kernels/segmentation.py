@@ -1,16 +1,18 @@
-"""The tokens of a batch, cut once for all ops that count words in it.
+"""The tokens and the lines of a batch, cut once for all ops that look at them.
 
 Ops of a chain see the same rows one after the other, fewer each time. What was cut last is kept (one column a thread
-and way of counting), and taken for those documents that are still there, byte for byte.
+and way of cutting), and taken for those documents that are still there, byte for byte.
 """
 
 import threading
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from lmloop.kernels.hashing import load64
+from lmloop.kernels.bits import load64
 from lmloop.kernels.jit import compiled, inlined
+from lmloop.kernels.lines import Lines, cut_lines, empty_lines
 from lmloop.kernels.peer.words import peer_segment
 from lmloop.kernels.text import Integers, TextBuffer
 from lmloop.kernels.words import Tokens, empty_tokens, segment
@@ -22,27 +24,49 @@ MOST_KEPT = 64 << 20  # bytes of text: a larger column is not kept
 
 _LAST = threading.local()
 
+Cut = TypeVar("Cut", Tokens, Lines)
+
 
 def tokens_of(buffer: TextBuffer, words: Words = "unicode") -> Tokens:
     """Cut each document into tokens, or give those that were cut before."""
-    kept: dict[str, tuple[TextBuffer, Tokens]] = _LAST.__dict__
-    if words in kept:
-        old, tokens = kept[words]
+    return _kept(buffer, words, segment if words == "unicode" else peer_segment, _take_tokens)
+
+
+def lines_of(buffer: TextBuffer) -> Lines:
+    """Cut each document into lines, or give those that were cut before."""
+    return _kept(buffer, "lines", cut_lines, _take_lines)
+
+
+def _kept(buffer: TextBuffer, name: str, cut: Callable[[TextBuffer], Cut], take: Callable[[Cut, Integers], Cut]) -> Cut:
+    kept: dict[str, tuple[TextBuffer, Cut]] = _LAST.__dict__
+    if name in kept:
+        old, pieces = kept[name]
         places = np.empty(len(buffer.offsets) - 1, np.int64)
         if _find_documents(old, buffer, places):
-            return tokens if len(places) == len(old.offsets) - 1 else _take(tokens, places)
-        del kept[words]
-    tokens = segment(buffer) if words == "unicode" else peer_segment(buffer)
+            return pieces if len(places) == len(old.offsets) - 1 else take(pieces, places)
+        del kept[name]
+    pieces = cut(buffer)
     if buffer.offsets[-1] - buffer.offsets[0] <= MOST_KEPT:
-        kept[words] = (buffer, tokens)
-    return tokens
+        kept[name] = (buffer, pieces)
+    return pieces
 
 
-def _take(tokens: Tokens, places: Integers) -> Tokens:
-    counts = tokens.first[places + 1] - tokens.first[places]
-    taken = empty_tokens(int(counts.sum()), np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
+def _take_tokens(tokens: Tokens, places: Integers) -> Tokens:
+    taken = empty_tokens(*_room(tokens.first, places))
     _copy_tokens(tokens, places, taken)
     return taken
+
+
+def _take_lines(lines: Lines, places: Integers) -> Lines:
+    taken = empty_lines(*_room(lines.first, places))
+    _copy_lines(lines, places, taken)
+    return taken
+
+
+def _room(first: Integers, places: Integers) -> tuple[int, Integers]:
+    """Count the pieces of some documents: all, and those before each."""
+    counts = first[places + 1] - first[places]
+    return int(counts.sum()), np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 
 @inlined
@@ -87,3 +111,12 @@ def _copy_tokens(tokens: Any, places: Any, taken: Any) -> None:
             taken.hash[k], taken.kind[k] = tokens.hash[k + shift], tokens.kind[k + shift]
             taken.start[k], taken.width[k] = tokens.start[k + shift], tokens.width[k + shift]
             taken.length[k] = tokens.length[k + shift]
+
+
+@compiled
+def _copy_lines(lines: Any, places: Any, taken: Any) -> None:
+    for document in range(len(places)):
+        shift = lines.first[places[document]] - taken.first[document]
+        for k in range(taken.first[document], taken.first[document + 1]):
+            taken.hash[k] = lines.hash[k + shift]
+            taken.start[k], taken.end[k] = lines.start[k + shift], lines.end[k + shift]

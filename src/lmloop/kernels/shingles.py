@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lmloop.kernels.bits import fold
 from lmloop.kernels.groups import Edges, root
-from lmloop.kernels.hashing import GOLDEN, ROOT_3, fold, hash_range
+from lmloop.kernels.hashing import GOLDEN, ROOT_3, hash_range
 from lmloop.kernels.jit import compiled
 from lmloop.kernels.minhash import Signatures, permutations, shingles, take_keys, take_minima
 from lmloop.kernels.text import Bytes, Floats, Hashes, Integers, TextBuffer, skip_space, space_width, text_buffer

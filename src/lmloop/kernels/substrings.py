@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lmloop.kernels.hashing import GOLDEN, ROOT_3, fold, hash_range, load64, spread
+from lmloop.kernels.bits import fold, load64
+from lmloop.kernels.hashing import GOLDEN, ROOT_3, hash_range, spread
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.overlap import Units, power_of, roll, same_gram
 from lmloop.kernels.text import Hashes, Integers, TextBuffer, read_only

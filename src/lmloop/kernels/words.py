@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lmloop.kernels.characters import CJK, JOINER, LETTER, MARK, NUMBER, SPACE, classes
-from lmloop.kernels.hashing import hash_range
+from lmloop.kernels.bits import HIGH_BITS, LOW_BITS, LOWER_SEVEN, bytes_before, fold, load64
+from lmloop.kernels.characters import CJK, JOINER, LETTER, MARK, NUMBER, OTHER, SPACE, classes
+from lmloop.kernels.hashing import GOLDEN, ROOT_2, hash_range
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.text import Hashes, Integers, TextBuffer, decode
 
@@ -27,6 +28,9 @@ CJK_PER_WORD = 1.5  # a reading: Chinese prose is about half words of one charac
 
 # Kinds of tokens.
 KIND_SYMBOL, KIND_NUMBER, KIND_WORD, KIND_CJK = 0, 1, 2, 3
+
+BYTE = np.uint64(0xFF)
+CASE_BITS = np.uint64(0x2020202020202020)  # what tells a from A
 
 
 class Tokens(NamedTuple):
@@ -94,9 +98,17 @@ def class_at(data: Any, i: Any, end: Any, classes: Any) -> Any:
 
 
 @inlined
-def word_end(data: Any, i: Any, end: Any, classes: Any) -> Any:
-    """Give the end, the code points and whether there is a letter, of the word that starts at ``i``."""
-    length, lettered = 0, False
+def ascii_letters(word: Any) -> Any:
+    """Count the ASCII letters with which eight bytes begin."""
+    lower = (word | CASE_BITS) & LOWER_SEVEN
+    from_a, beyond_z = lower + LOW_BITS * np.uint64(0x80 - 0x61), lower + LOW_BITS * np.uint64(0x80 - 0x7B)
+    return bytes_before(~(from_a & ~beyond_z & ~word) & HIGH_BITS)
+
+
+@inlined
+def word_end(data: Any, i: Any, end: Any, classes: Any, letters: Any) -> Any:
+    """Give the end, the code points and whether there is a letter, of a word with some ASCII letters before ``i``."""
+    length, lettered = letters, letters > 0
     while i < end:
         kind, width = class_at(data, i, end, classes)
         if kind == LETTER:
@@ -116,42 +128,106 @@ def word_end(data: Any, i: Any, end: Any, classes: Any) -> Any:
 
 @inlined
 def run_end(data: Any, i: Any, end: Any, classes: Any) -> Any:
-    """Give the end and the code points of the run of one character, and of marks, that starts at ``i``."""
+    """Give the end and the code points of the run of one symbol, and of marks, that starts at ``i``."""
     point, width = decode(data, i, end)
-    repeats = classes[point] != CJK
     length = 1
     i += width
     while i < end:
         following, width = decode(data, i, end)
-        if not (repeats and following == point) and classes[following] != MARK:
+        if following != point and classes[following] != MARK:
             break
         i += width
         length += 1
     return i, length
 
 
+@inlined
+def put(tokens: Any, count: Any, start: Any, width: Any, length: Any) -> None:
+    """Write where a token stands."""
+    tokens.start[count] = start
+    tokens.width[count] = width
+    tokens.length[count] = length
+
+
+@inlined
+def plain_tokens(data: Any, i: Any, span: Any, classes: Any, tokens: Any, count: Any) -> Any:
+    """Write the plain tokens that follow each other: words of up to seven ASCII letters, and single ASCII symbols.
+
+    Most tokens are so. No byte of them is looked at by itself, and no jump depends on what a token is, which could not
+    be foreseen. Gives the first byte and the number of the token that are not done, and how many ASCII letters stand
+    there, so far as was looked.
+    """
+    start, end = span
+    while i + 8 <= end:
+        word = load64(data, i)
+        letters = ascii_letters(word)
+        if letters == 8:
+            return i, count, letters
+        size = np.uint64(max(letters, 1))
+        bits = np.uint64(8) * size
+        head, behind = word & BYTE, (word >> bits) & BYTE
+        kind, kind_behind = classes[head], classes[behind]
+        in_word = (kind_behind >= LETTER) & (kind_behind <= JOINER)
+        goes_on = in_word if letters else (behind == head) & (kind > SPACE)
+        if goes_on | ((behind | head) >= 0x80) | ((letters == 0) & (kind >= NUMBER) & (kind <= CJK)):
+            return i, count, letters
+        # Written whether or not it is a token: as in hash_range.
+        tokens.hash[count] = fold(size * ROOT_2 ^ GOLDEN ^ (word & ((np.uint64(1) << bits) - np.uint64(1))), GOLDEN)
+        tokens.kind[count] = KIND_WORD if letters else KIND_SYMBOL
+        put(tokens, count, i - start, size, size)
+        count += kind > SPACE
+        i += np.int64(size) + (kind_behind <= SPACE)
+    return i, count, np.int64(0)
+
+
+@inlined
+def cjk_characters(data: Any, i: Any, span: Any, classes: Any, tokens: Any, count: Any) -> Any:
+    """Write the CJK characters that follow each other; gives the first byte and the number of the token not done."""
+    start, end = span
+    kind, width = class_at(data, i, end, classes)
+    while kind == CJK:
+        stop, length = i, 0
+        while True:
+            stop += width
+            length += 1
+            kind = OTHER
+            if stop < end:
+                kind, width = class_at(data, stop, end, classes)
+            if kind != MARK:
+                break
+        tokens.hash[count] = hash_range(data, i, stop)
+        tokens.kind[count] = KIND_CJK
+        put(tokens, count, i - start, stop - i, length)
+        count += 1
+        i = stop
+    return i, count
+
+
 @compiled
 def segment_document(data: Any, start: Any, end: Any, classes: Any, tokens: Any, count: Any) -> Any:
     """Write the tokens of ``data[start:end]`` from number ``count`` on; gives the number after the last."""
-    i = start
-    while i < end:
+    i, span = start, (start, end)
+    while True:
+        i, count, letters = plain_tokens(data, i, span, classes, tokens, count)
+        if i >= end:
+            return count
         kind, width = class_at(data, i, end, classes)
         if kind <= SPACE:  # or OTHER, which is less
             i += width
             continue
+        if kind == CJK:
+            i, count = cjk_characters(data, i, span, classes, tokens, count)
+            continue
         if LETTER <= kind <= MARK:
-            stop, length, lettered = word_end(data, i, end, classes)
+            stop, length, lettered = word_end(data, i + letters, end, classes, letters)
             tokens.kind[count] = KIND_WORD if lettered else KIND_NUMBER
         else:
             stop, length = run_end(data, i, end, classes)
-            tokens.kind[count] = KIND_CJK if kind == CJK else KIND_SYMBOL
+            tokens.kind[count] = KIND_SYMBOL
         tokens.hash[count] = hash_range(data, i, stop)
-        tokens.start[count] = i - start
-        tokens.width[count] = stop - i
-        tokens.length[count] = length
+        put(tokens, count, i - start, stop - i, length)
         count += 1
         i = stop
-    return count
 
 
 @compiled

@@ -7,7 +7,7 @@ from pydantic import PositiveInt
 from lmloop.core.batch import Batch
 from lmloop.core.op import Filter, Verdict
 from lmloop.kernels.fineweb import REASONS, FineWebThresholds, fineweb_reasons, fineweb_statistics
-from lmloop.kernels.segmentation import Words, tokens_of
+from lmloop.kernels.segmentation import Words, lines_of, tokens_of
 from lmloop.kernels.text import text_buffer
 
 
@@ -38,6 +38,7 @@ class FinewebQuality(Filter):
     def judge(self, batch: Batch) -> Verdict:
         """Take each document's statistics and find the first rule that it breaks."""
         buffer = text_buffer(batch.column("text"))
-        statistics = fineweb_statistics(buffer, tokens_of(buffer, self.words), self.short_line, self.words != "unicode")
+        tokens, peer = tokens_of(buffer, self.words), self.words != "unicode"
+        statistics = fineweb_statistics(buffer, tokens, self.short_line, peer, lines_of(buffer))
         limits = FineWebThresholds(*(getattr(self, name) for name in FineWebThresholds._fields))
         return Verdict(fineweb_reasons(statistics, limits), statistics._asdict())

@@ -7,7 +7,7 @@ import numpy as np
 from lmloop.core.batch import Batch
 from lmloop.core.op import Filter, Verdict
 from lmloop.kernels.repetition import REASONS, RepetitionThresholds, repetition_reasons, repetition_statistics
-from lmloop.kernels.segmentation import Words, tokens_of
+from lmloop.kernels.segmentation import Words, lines_of, tokens_of
 from lmloop.kernels.text import text_buffer
 
 
@@ -47,7 +47,8 @@ class GopherRepetition(Filter):
         """Take each document's statistics and find the first share that is too high."""
         buffer = text_buffer(batch.column("text"))
         peer = self.words != "unicode"
-        statistics = repetition_statistics(buffer, tokens_of(buffer, self.words), joined=peer)
+        tokens = tokens_of(buffer, self.words)
+        statistics = repetition_statistics(buffer, tokens, joined=peer, lines=lines_of(buffer))
         limits = RepetitionThresholds(*(getattr(self, name) for name in RepetitionThresholds._fields))
         codes = repetition_reasons(statistics, limits)
         if peer:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lmloop.kernels.hashing import ROOT_2, ROOT_3, fold, hash_range, load64
+from lmloop.kernels.bits import fold, load64
+from lmloop.kernels.hashing import ROOT_2, ROOT_3, hash_range
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.numbering import PADDING, duplicate_grams, keep_repeated, mark_keys, number_keys
 

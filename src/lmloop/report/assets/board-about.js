@@ -20,6 +20,14 @@
       made("p", { class: "words" }, [suite.about, suite.source ? ` Source: ${suite.source}.` : ""])];
   }));
 
+  const ends = (found, share) => !found ? "–" : [made("b", {}, worth(found.mean, share)), found.low === null ? "" : made("small", {}, ` ${worth(found.low, share)} to ${worth(found.high, share)}`)];
+  part("beside")?.append(...data.beside.flatMap((told) => [
+    made("h3", {}, told.task),
+    table(["Model", ...told.metrics.map((metric) => `${metric.name}${metric.higher ? "" : " (less is better)"}`)],
+      Object.entries(told.models).map(([name, found]) => [name, ...told.metrics.map((metric) => ends(found[metric.name], metric.share))])),
+    made("p", { class: "words" }, [told.note, " Run card: ", made("code", {}, `lmloop show ${told.run}`)]),
+  ]));
+
   const dirty = part("contamination");
   if (dirty) {
     const rows = data.models.flatMap((model) => data.columns.map((each) => [model.name, each, cell(model.name, each.name)])).filter(([, , found]) => found?.clean);

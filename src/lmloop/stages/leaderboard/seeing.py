@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmloop.report import blocks
-from lmloop.stages.leaderboard.exporting import ordered, with_reach
+from lmloop.stages.leaderboard.exporting import ordered, with_ends, with_reach
 
 
 def show(data: Mapping[str, Any]) -> list[blocks.Block]:
@@ -33,6 +33,7 @@ def show(data: Mapping[str, Any]) -> list[blocks.Block]:
         blocks.Table("Scores", tuple(columns), rows, note),
     ]
     found += [_suite(each) for each in data["suites"]]
+    found += [_beside(each) for each in data["beside"]]
     return [*found, bars] if shares else found
 
 
@@ -45,6 +46,17 @@ def _suite(told: Mapping[str, Any]) -> blocks.Block:
         for name, found in ordered_models
     )
     return blocks.Table(told["title"], ("model", "average", *entries), rows, " ".join(told["about"].split()))
+
+
+def _beside(told: Mapping[str, Any]) -> blocks.Block:
+    """Draw the scores of a run that has no questions."""
+    metrics = told["metrics"]
+    rows = tuple(
+        (name, *(with_ends(numbers.get(metric["name"]), metric["share"]) for metric in metrics))
+        for name, numbers in told["models"].items()
+    )
+    columns = ("model", *(metric["name"] for metric in metrics))
+    return blocks.Table(f"Beside the table: {told['task']}", columns, rows, told["note"])
 
 
 def _hundredth(value: float | None) -> str:
