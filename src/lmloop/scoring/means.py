@@ -62,7 +62,7 @@ def mean_of(
     total = float(w.sum())
     mean = float((w * x).sum() / total) if total else math.nan
     sums = cluster_sums(w * (x - mean) / total, clusters)
-    groups, share = len(sums), is_binary(x)
+    groups, share = len(sums), bounds in (None, SHARE) and is_binary(x)
     bounds = SHARE if share else bounds
     if bounds and not (bounds[0] <= x.min() and x.max() <= bounds[1]):
         bounds = None

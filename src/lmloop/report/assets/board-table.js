@@ -24,6 +24,7 @@
   };
   const shownColumns = () => data.columns.filter((each) => each.name.toLowerCase().includes(state.columns));
   const between = (found, share) => [worth(found.mean, share), reach(found, share) && `(${reach(found, share)})`].filter(Boolean).join(" ");
+  const isShare = (each, name) => { const found = each.metrics.find((metric) => metric.name === name); return !found?.least && (found?.most ?? (found?.most === null ? 0 : 1)) === 1; };
   const ranks = ([low, high]) => low === high ? `rank ${low}` : `rank ${low}–${high}`;
 
   const head = (name, label, under, numeric = true) => {
@@ -105,7 +106,7 @@
         ["standard error", worth(found.se, each.share)],
         ["items", `${count(found.n)}${found.clusters < found.n ? ` in ${count(found.clusters)} clusters` : ""}`],
         ["macro", found.macro ? between(found.macro, each.share) : ""],
-        ...Object.entries(found.others).map(([name, other]) => [name, between(other, each.share)]),
+        ...Object.entries(found.others).map(([name, other]) => [name, between(other, each.share && isShare(each, name))]),
         ["no answer found", `${count(found.failed)} (${rate(found.failed, found.items)})`],
         ["cut by the limit", `${count(found.cut)} (${rate(found.cut, found.items)})`],
         ["no reply", found.errors ? `${count(found.errors)}, left out of the score` : ""],
