@@ -121,6 +121,22 @@ def test_each_is_evaluated_exported_and_opened_by_its_own_name(place):
         named_model("run:tuned/narow", place / "runs")
 
 
+def test_who_breaks_down_is_named(place, monkeypatch):
+    from lmloop.core.errors import StepError
+    from lmloop.nn.trainer import Trainer
+
+    advance = Trainer._advance
+
+    def breaking(self, *rest):
+        if self.folder.name == "mixed" and self.now.step == 2:
+            raise StepError("the training breaks down at step 2")
+        advance(self, *rest)
+
+    monkeypatch.setattr(Trainer, "_advance", breaking)
+    with pytest.raises(LmloopError, match="mixed: the training breaks down"):
+        tuned(place / "runs", method={"narrow": LORA, "mixed": MIXED})
+
+
 def test_rewards_by_tasks_are_earned_in_turn_too(place):
     (place / "vowels.py").write_text(VOWELS)
     goal = {"use": "grpo", "questions": 2, "replies": 3, "tokens": 3}

@@ -6,13 +6,13 @@ many times the memory for the backward pass: see the decision on adapters that t
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from lmloop.core.card import WORK
 from lmloop.core.engine.pool import Result
-from lmloop.core.errors import RecipeError, closest
+from lmloop.core.errors import RecipeError, StepError, closest
 from lmloop.core.method import Method
 from lmloop.core.progress import Progress
 from lmloop.core.step import BLOCKS, Metrics
@@ -79,17 +79,25 @@ def carry_out_several(jobs: Mapping[str, Job], progress: Progress) -> None:
             with policies[name].working():
                 trainers[name] = begin(_computed(job, chosen), policies[name], progress)
                 going[name] = trainers[name].steps(open_lines.enter_context(Watching(job, progress)))
-                if next(going[name], None) is None:
+                if _ended(name, going[name]):
                     del going[name]
             chosen = trainers[name].computing
         while going:
             name = min(going, key=lambda one: trainers[one].now.step)
             with policies[name].working():
-                if next(going[name], None) is None:
+                if _ended(name, going[name]):
                     del going[name]
     for name, job in jobs.items():
         with policies[name].working():
             finish(job, policies[name], trainers[name])
+
+
+def _ended(name: str, steps: Iterator[int]) -> bool:
+    """Let an adapter do a step; say whether there is none left."""
+    try:
+        return next(steps, None) is None
+    except StepError as bad:
+        raise StepError(f"{name}: {bad.message}", bad.hint) from bad
 
 
 def _computed(job: Job, chosen: Computing | None) -> Job:

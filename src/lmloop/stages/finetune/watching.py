@@ -25,3 +25,7 @@ class Watching(LiveLine):
             more = [f"{key} {value:.3f}" for key, value in score.more.items() if key != "routing"]
             told.append(f"{name} {score.loss:.3f}" + (f" ({', '.join(more)})" if more else ""))
         self.progress.say(f"  {self.who}step {step}: held-out loss: {', '.join(told)}")
+
+    def happened(self, line: str) -> None:
+        """Say what is out of the ordinary, and with which adapter."""
+        super().happened(f"{self.who}{line}")
