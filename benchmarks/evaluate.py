@@ -102,7 +102,7 @@ def _best_batch(model: str, asked: Asked, file: Path, options: argparse.Namespac
     if len(options.batches) == 1:
         return int(options.batches[0])
     wide = len(asked["requests"]) // asked["items"]
-    costs = {}
+    costs: dict[int, float] = {}
     for batch in options.batches:
         requests = asked["requests"][: wide * max(4, batch)]
         if asked["kind"] == "generate_until":
@@ -111,7 +111,7 @@ def _best_batch(model: str, asked: Asked, file: Path, options: argparse.Namespac
         costs[batch] = _peer(options.peer, model, file, batch)["seconds"] / len(requests)
     told = ", ".join(f"{batch}: {cost:.2f}" for batch, cost in costs.items())
     print(f"  the peer's CPU seconds a request by batch size, {told}", flush=True)
-    return min(costs, key=lambda batch: float(costs[batch]))
+    return min(costs, key=lambda batch: costs[batch])
 
 
 def _peer(python: str, model: str, file: Path, batch: int) -> Mapping[str, Any]:

@@ -23,17 +23,15 @@ async def serve(model: Model, name: str, place: tuple[str, int], ready: Callable
     host, port = place
     try:
         await queue.call(lambda: try_out(model))
+        server = await listen(Api(queue, name, key).answer, host, port)
+        ready(f"http://{host}:{server.sockets[0].getsockname()[1]}/v1")
+        await server.serve_forever()
     except RuntimeError as bad:
         raise StepError(f"the model cannot be served: {bad}", hint="ask it something: lmloop sample") from None
-    try:
-        server = await listen(Api(queue, name, key).answer, host, port)
     except OSError as bad:
         raise StepError(
             f"cannot listen at {host}:{port}: {bad.strerror or bad}", hint="choose another --port"
         ) from None
-    try:
-        ready(f"http://{host}:{server.sockets[0].getsockname()[1]}/v1")
-        await server.serve_forever()
     finally:
         queue.close()
 
