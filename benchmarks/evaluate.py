@@ -2,9 +2,12 @@
 
 Run it with ``python benchmarks/evaluate.py --data DATASETS --peer PYTHON``: a folder with ``mmlu/``, ``hellaswag/`` and
 ``bbh/``, and a Python that has ``lm_eval``. Both get the same strings and run by turns, one thread and one process
-each, in float32; encoding counts, loading does not; the best batch size of the peer counts. Without ``--model`` the
-weights are random, in the shape of Llama 135M (576 x 30, 9 heads, 3 of them for keys), with the tokenizer in
-``--tokenizer``.
+each, in float32; encoding counts, loading does not. Without ``--model`` the weights are random, in the shape of Llama
+135M (576 x 30, 9 heads, 3 of them for keys), with the tokenizer in ``--tokenizer``.
+
+The peer's best batch size is looked for first, by CPU seconds a request on the first few (as many as fill a batch, at
+least four items, replies of at most ``--probe`` tokens). lm-eval's own search, ``auto``, is no help on a CPU: it begins
+with 64 rows as long as the context, which alone take a quarter of an hour and more.
 """
 
 import argparse
@@ -56,7 +59,8 @@ def main() -> None:
     parser.add_argument("--subjects", type=int, default=1)
     parser.add_argument("--items", type=int, default=24)
     parser.add_argument("--most", type=int, default=256, help="tokens that a reply may have")
-    parser.add_argument("--batches", nargs="*", type=int, default=[1, 8])
+    parser.add_argument("--probe", type=int, default=32, help="tokens a reply while the batch size is looked for")
+    parser.add_argument("--batches", nargs="*", type=int, default=[1, 8, 32])
     parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
@@ -77,12 +81,8 @@ def main() -> None:
 def _compare(name: str, model: str, file: Path, options: argparse.Namespace) -> None:
     asked = json.loads(file.read_text(encoding="utf-8"))
     ours = _told([sys.executable, __file__, "--run", model, str(file)])
-    peers = {}
-    for batch in options.batches:
-        script = Path(__file__).parent / "peers" / "lm_eval_requests.py"
-        peers[batch] = _told([options.peer, str(script), model, str(file), str(batch)])
-    batch = min(peers, key=lambda size: float(peers[size]["seconds"]))
-    peer = peers[batch]
+    batch = _best_batch(model, asked, file.with_name("probe.json"), options)
+    peer = _peer(options.peer, model, file, batch)
     print(
         LINE.format(
             f"{name} {asked['about']}",
@@ -95,6 +95,28 @@ def _compare(name: str, model: str, file: Path, options: argparse.Namespace) -> 
         ),
         flush=True,
     )
+
+
+def _best_batch(model: str, asked: Asked, file: Path, options: argparse.Namespace) -> int:
+    """Find the batch size at which the peer needs the least CPU a request."""
+    if len(options.batches) == 1:
+        return int(options.batches[0])
+    wide = len(asked["requests"]) // asked["items"]
+    costs: dict[int, float] = {}
+    for batch in options.batches:
+        requests = asked["requests"][: wide * max(4, batch)]
+        if asked["kind"] == "generate_until":
+            requests = [(prompt, {**how, "max_gen_toks": options.probe}) for prompt, how in requests]
+        file.write_text(json.dumps({**asked, "requests": requests}), encoding="utf-8")
+        costs[batch] = _peer(options.peer, model, file, batch)["seconds"] / len(requests)
+    told = ", ".join(f"{batch}: {cost:.2f}" for batch, cost in costs.items())
+    print(f"  the peer's CPU seconds a request by batch size, {told}", flush=True)
+    return min(costs, key=lambda batch: costs[batch])
+
+
+def _peer(python: str, model: str, file: Path, batch: int) -> Mapping[str, Any]:
+    script = Path(__file__).parent / "peers" / "lm_eval_requests.py"
+    return _told([python, str(script), model, str(file), str(batch)])
 
 
 def _difference(kind: str, ours: Sequence[Any], peers: Sequence[Any]) -> str:

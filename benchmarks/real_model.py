@@ -15,6 +15,7 @@ from lmloop.report.training import Written
 
 METHODS = (
     ("lora", "LoRA"),
+    ("lora-equal", "LoRA, rank 43"),
     ("dora", "DoRA"),
     ("rslora", "rsLoRA"),
     ("lora-plus", "LoRA+"),
@@ -88,7 +89,9 @@ def draw(tunings: list[Tuned], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    _, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
+    _, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
+    for axis in (left, right):
+        axis.set_prop_cycle(color=mpl.colormaps["tab20"].colors)
     for tuned in tunings:
         losses = [row["loss"] for row in tuned.written.steps]
         means = [sum(losses[n : n + SMOOTH]) / SMOOTH for n in range(len(losses) - SMOOTH + 1)]
@@ -102,7 +105,7 @@ def draw(tunings: list[Tuned], path: Path) -> None:
         )
     left.set(title=f"Training loss, mean of {SMOOTH} steps", xlabel="step", ylabel="nats a token")
     right.set(title="Held-out loss, mean of three tasks", xlabel="step")
-    right.legend()
+    right.legend(bbox_to_anchor=(1.02, 1), loc="upper left")
     plt.tight_layout()
     plt.savefig(path, dpi=110)
 

@@ -81,6 +81,35 @@ def test_a_child_lies_over_its_parent(base: Path) -> None:
         Recipe.read(child)
 
 
+def test_defaults_of_a_stage_lie_under_each_of_its_steps(base: Path) -> None:
+    plain = base.read_text(encoding="utf-8")
+    base.write_text(plain + '[defaults.curate]\ndropped = "none"\nops = ["exact"]\n', encoding="utf-8")
+    without = base.with_name("without.toml")
+    without.write_text(plain.replace('from = ["raw"]', 'from = ["raw"]\ndropped = "none"'), encoding="utf-8")
+    assert clean(Recipe.read(base)) == clean(Recipe.read(without))
+    general = ["defaults.curate.dropped=all"]
+    assert clean(Recipe.read(base, general))["dropped"] == "all"
+    assert clean(Recipe.read(base, [*general, "clean.dropped=sample"]))["dropped"] == "sample"
+    child = base.with_name("child.toml")
+    child.write_text('extends = "base.toml"\n[defaults.curate]\ndropped = "all"\n', encoding="utf-8")
+    assert clean(Recipe.read(child))["dropped"] == "all"
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('[defaults.curat]\ndropped = "none"', "no step uses 'curat'"),
+        ('[defaults.curate]\nfrom = ["raw"]', "from belongs to each step"),
+        ("[defaults]\ncurate = 3", "a table for a stage"),
+        ("[defaults.curate]\nopps = []", "opps"),
+    ],
+)
+def test_wrong_defaults_are_refused(base: Path, table: str, message: str) -> None:
+    base.write_text(f"{base.read_text(encoding='utf-8')}\n{table}\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match=message):
+        Recipe.read(base)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [

@@ -54,6 +54,43 @@ PLAIN = stream(
 ODD = stream(b": ping\r\n\r\n", event("条").replace(b"\n", b"\r\n"), event("a").replace(b": {", b":{"), b"data: [DONE]")
 
 
+TEXTS = [
+    "The",
+    " 1",
+    " 22",
+    "",
+    "条",
+    'a "word"',
+    "\\",
+    "\n\n",
+    "data: x",
+    "\u2028",
+    '"content":"',
+    "7",
+    " end",
+    " of",
+    " it",
+]
+LONG = stream(
+    event(None),
+    *(event(text, index=place) for place, text in enumerate(TEXTS * 2)),
+    event("x", written=5),
+    event("y", index=3)[:-2] + b", ]\n\n",
+    *(event(text, index=place) for place, text in enumerate(TEXTS)),
+    b'data: {"choices": [], "usage": {"completion_tokens": 9}}\n\n',
+    b"data: [DONE]\n\n",
+)
+
+
+@pytest.mark.parametrize("data", [LONG, stream(*(event(text, index=3) for text in TEXTS * 3), b"data: [DONE]\n\n")])
+@given(places=st.lists(st.integers(0, 9000), max_size=40))
+def test_parts_that_are_alike_are_read_as_if_each_were_parsed(data: bytes, places: list[int]) -> None:
+    made = exchange(data, places)
+    whole, slow = read_reply(made), bit_by_bit(made)
+    for name in ("stamps", "usage", "finish", "error", "done", "status", "streamed"):
+        assert getattr(whole, name) == getattr(slow, name), name
+
+
 @pytest.mark.parametrize("data", [PLAIN, ODD])
 @given(places=st.lists(st.integers(0, 5000), max_size=30))
 def test_reading_at_once_is_reading_bit_by_bit(data: bytes, places: list[int]) -> None:

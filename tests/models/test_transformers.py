@@ -32,6 +32,7 @@ def plain():
         ("lmloop", "", "Be kind.你好"),
         ("transformers", CHATML, "<|system|>Be kind.<|user|>你好<|assistant|>"),
         ("lmloop", CHATML, "<|system|>Be kind.<|user|>你好<|assistant|>"),
+        ("lmloop", NO_SYSTEM, "<|user|>Be kind.\n\n你好<|assistant|>"),
         ("transformers", NO_SYSTEM, "<|user|>Be kind.\n\n你好<|assistant|>"),
     ],
 )

@@ -12,6 +12,7 @@ from lmloop.models.transformers import Transformers
 from lmloop.serving.local import address
 
 PAIRS = [(text_prompt("the cat"), " sat 坐着"), ((Turn("user", "猫"),), " and"), (text_prompt("a"), "b")]
+LONG = [(text_prompt("a"), " 👩‍👩‍👧 l'été,\n\n  猫坐在垫子上。 The cat sat.")]
 
 
 @pytest.fixture(scope="module", params=[Lmloop.example, Transformers.example])
@@ -21,7 +22,8 @@ def tiny(request: pytest.FixtureRequest) -> Lmloop | Transformers:
 
 
 def test_tokens_add_up_to_the_text_and_its_score(tiny: Lmloop | Transformers) -> None:
-    for (_, text), tokens, reply in zip(PAIRS, tiny.trace(PAIRS), tiny.score(PAIRS), strict=True):
+    asked = [*PAIRS, *LONG]
+    for (_, text), tokens, reply in zip(asked, tiny.trace(asked), tiny.score(asked), strict=True):
         assert "".join(token.text for token in tokens) == text
         assert len(tokens) == reply.tokens
         assert sum(token.logprob or 0.0 for token in tokens) == pytest.approx(reply.logprob, abs=1e-4)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from lmloop.core.model import Done, Prompt, Reply, Sampling
+from lmloop.core.replies import kept_replies
 from lmloop.scoring.agreement import Calibration, agreement, calibrate
 from lmloop.scoring.judging import (
     GRADE_EN,
@@ -43,6 +45,38 @@ class Fair:
             longer = "A" if len(one) > len(other.partition("\n\n## Your")[0]) else "B"
             found.append(Reply(f"[[{longer}]]"))
         return found
+
+
+class Mortal:
+    """A judge that is killed after some verdicts, and counts what it is asked."""
+
+    def __init__(self, lives: int) -> None:
+        self.lives, self.asked = lives, 0
+
+    def fingerprint(self) -> str:
+        return "mortal"
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
+        said = []
+        for place, prompt in enumerate(prompts):
+            if self.asked == self.lives:
+                raise KeyboardInterrupt
+            self.asked += 1
+            said.append(Reply(f"[[{1 + len(prompt[-1].text) % 9}]]"))
+            if done:
+                done(place, said[-1])
+        return said
+
+
+def test_a_judgement_that_was_killed_goes_on_without_asking_again(tmp_path: Path) -> None:
+    cases = [(GRADE_EN, {"question": "?", "answer": "x" * n}) for n in range(6)]
+    first, second = Mortal(4), Mortal(99)
+    with pytest.raises(KeyboardInterrupt), kept_replies(tmp_path / "replies.db"):
+        ask_judge(first, cases)
+    with kept_replies(tmp_path / "replies.db"):
+        found = ask_judge(second, cases)
+    assert (first.asked, second.asked) == (4, 2)
+    assert found == ask_judge(Mortal(99), cases)
 
 
 def verdict(value: str | None) -> Verdict:

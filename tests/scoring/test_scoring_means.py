@@ -93,10 +93,53 @@ def test_the_interval_of_a_share_ends_at_0_and_1(items: list[tuple[float, str]])
 
 
 def test_the_interval_of_what_is_no_share_may_end_beyond_1() -> None:
-    assert mean_of([0.0, 1.0, 1.0, 1.0], ["a", "b", "b", "b"]).high == 1.0
     lengths = [mean_of([0.5, 1.5]), mean_of([0.25, 1.0])]
     assert all(length.high > 1 for length in lengths)
     assert macro_mean(lengths).high > 1
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["", "a", "b", "c"])), min_size=1, max_size=20),
+    st.sampled_from([(0.0, 1.0), (1.0, 10.0), (0.0, 2.0)]),
+)
+def test_the_interval_of_values_with_bounds_stays_within_them_and_is_never_a_point(
+    items: list[tuple[float, str]], bounds: tuple[float, float]
+) -> None:
+    least, most = bounds
+    values, names = [least + value * (most - least) for value, _ in items], [name for _, name in items]
+    found = mean_of(values, names, bounds=bounds)
+    several = macro_mean([found, mean_of([most] * 5, bounds=bounds)], bounds=bounds)
+    for one in (found, several):
+        assert least - 1e-9 <= one.low <= one.mean + 1e-9
+        assert one.mean - 1e-9 <= one.high <= most + 1e-9
+        assert one.high - one.low > 1e-9
+
+
+def test_all_right_or_all_wrong_is_not_certain() -> None:
+    nine = mean_of([1.0] * 9, list("aabbccdde"))
+    assert nine.se == 0.0
+    t = stats.t.ppf(0.975, 4)
+    assert (nine.low, nine.high) == pytest.approx((1 / (1 + t * t / 5), 1.0))
+    assert mean_of([0.0] * 4, ["a"] * 4).high == 1.0
+    assert macro_mean([mean_of([1.0] * 4), mean_of([1.0] * 4)]).low == pytest.approx(wilson(8, 8)[0])
+
+
+def test_an_interval_within_bounds_is_near_students_where_bounds_are_far() -> None:
+    bounded, free = mean_of(VALUES * 10, bounds=(0.0, 1.0)), mean_of(VALUES * 10)
+    assert (bounded.low, bounded.high) == pytest.approx((free.low, free.high), abs=1e-3)
+    assert mean_of([0.5, 1.5], bounds=(0.0, 1.0)) == mean_of([0.5, 1.5])
+
+
+def test_an_interval_within_bounds_holds_the_truth_where_students_does_not() -> None:
+    chance = np.random.default_rng(0)
+    bounded = free = 0
+    for _ in range(200):
+        values = (chance.beta(5, 2, 20) * (chance.random(20) < 0.1)).tolist()
+        one, other = mean_of(values, bounds=(0.0, 1.0)), mean_of(values, bounds=(-99.0, 99.0))
+        bounded += one.low <= 0.1 * 5 / 7 <= one.high
+        free += other.mean - 2.093 * (other.se or 0) <= 0.1 * 5 / 7 <= other.mean + 2.093 * (other.se or 0)
+    assert bounded >= 0.93 * 200
+    assert free <= 0.90 * 200
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=60), st.integers(1, 5))

@@ -50,6 +50,9 @@ def test_the_second_stretches_each_task_from_guessing_and_stops_at_nothing() -> 
     assert average.entries["GPQA"] == 0.0
     assert average.total is None
     assert average.missing == ["MATH level 5"]
+    assert all(entry.task for entry in made.entry)
+    whole = made.average(given({**means, "MATH level 5": {"": 0.1}}))
+    assert whole.total == pytest.approx((50 + 100 / 3 + 10 + 0 + 100 / 3 + 50) / 6)
 
 
 def test_parts_weigh_as_published() -> None:

@@ -9,19 +9,22 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from lmloop.core.errors import DataError
+from lmloop.core.errors import DataError, LmloopError
 from lmloop.core.model import Prompt, Reply, Sampling, Writing, raw_text, text_prompt
 from lmloop.core.record import Turn
+from lmloop.core.weights import model
 from lmloop.models.openai import OpenAI
 from lmloop.models.toy import Toy
 from lmloop.serving.local import address
 from lmloop.serving.queue import Queue
+from lmloop.serving.server import serve
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +177,17 @@ def test_ctrl_c_stops_it_cleanly(server: tuple[subprocess.Popen[str], str]) -> N
     assert process.returncode == 0
     assert "Traceback" not in said
     waiting.close()
+
+
+def test_a_model_that_is_not_there_fails_before_anybody_asks(tmp_path: Path) -> None:
+    for name in (f"gguf:{tmp_path / 'gone.gguf'}", f"lmloop:{tmp_path}", "openai:gone@http://127.0.0.1:9/v1"):
+        opened: list[str] = []
+        with pytest.raises(LmloopError, match=r"no file|no model|no answer"):
+            asyncio.run(serve(model(name), "gone", ("127.0.0.1", 0), opened.append))
+        assert not opened
+
+
+def test_a_server_that_wants_a_key_says_so_before_it_is_served_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(LmloopError, match="key"):
+        asyncio.run(serve(OpenAI(model="toy", url=address(Toy(), "toy", key="right")), "toy", ("127.0.0.1", 0), print))

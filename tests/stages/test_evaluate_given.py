@@ -34,6 +34,13 @@ def test_records_with_choices_are_asked(tmp_path: Path) -> None:
     found = Scores.read(tmp_path / "out").scores
     groups = {score.group: score.mean for score in found if score.metric == "acc_norm" and score.group}
     assert groups == {"one": 1.0, "two": 0.0}
+    (asked,) = Scores.read(tmp_path / "out").tasks
+    assert {metric["name"]: metric["chance"] for metric in asked.metrics} == {
+        "acc_norm": 0.5,
+        "acc": 0.5,
+        "acc_bytes": 0.5,
+        "brier": 0.0,
+    }
 
 
 def test_what_cannot_be_asked_is_one_message(tmp_path: Path) -> None:

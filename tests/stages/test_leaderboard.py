@@ -15,7 +15,9 @@ from lmloop.stages.arena import EXAMPLE
 from lmloop.stages.leaderboard import page_of, told
 from lmloop.stages.leaderboard.changes import changes
 from lmloop.stages.leaderboard.choosing import Choice, choose, read
+from lmloop.stages.leaderboard.exporting import as_csv, as_markdown
 from lmloop.stages.leaderboard.gathering import Board, gather
+from lmloop.stages.leaderboard.seeing import show
 
 QUESTION = "Which of these many words that stand here in a row of more than thirteen is really a word, and which"
 TASK = f'''
@@ -171,6 +173,25 @@ def test_a_task_without_any_score_and_a_model_without_one_have_no_place_on_the_b
     found = gather([folder])
     assert (list(found.models), len(found.columns)) == (["猫", "flat"], 1)
     assert len(told(found, Silent())["cells"]) == 2
+
+
+def test_scores_without_questions_stand_beside_the_table(made: Path, tmp_path: Path) -> None:
+    battles = {"id": "arena", "use": "arena", "battles": str(EXAMPLE), "rounds": 20}
+    arena = run({"name": "a", "step": [battles]}, tmp_path)["arena"].path
+    found = gather([next(made.parent.glob("scores-*")), arena])
+    data = told(found, Silent())
+    (beside,) = data["beside"]
+    assert beside["task"] == "arena"
+    elos = [numbers["elo"] for numbers in beside["models"].values()]
+    assert [elo["mean"] for elo in elos] == sorted((elo["mean"] for elo in elos), reverse=True)
+    assert all(elo["low"] <= elo["mean"] <= elo["high"] for elo in elos)
+    assert arena.name in data["runs"]
+    assert not set(beside["models"]) & {model["name"] for model in data["models"]}
+    best = next(iter(beside["models"]))
+    assert f"{best},arena,elo," in as_csv(data)
+    assert f"arena ({arena.name})" in as_markdown(data)
+    assert 'data-part="beside"' in page_of("t", found, data, 0)
+    assert any(block.title == "Beside the table: arena" for block in show(data))
 
 
 def test_scores_without_questions_are_refused_in_one_message(tmp_path: Path) -> None:

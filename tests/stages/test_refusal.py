@@ -10,6 +10,7 @@ from lmloop import run
 from lmloop.core.batch import rows
 from lmloop.core.engine.shards import list_shards, read_shard
 from lmloop.core.errors import LmloopError
+from lmloop.core.scores import Scores
 from lmloop.core.step import BLOCKS
 from lmloop.report import blocks
 
@@ -215,6 +216,10 @@ def test_certainty_is_measured_on_all_questions_and_those_without_an_answer(plac
     table = pq.read_table(done.path / "answers.parquet").to_pylist()
     assert [row["right"] for row in table].count(True) == 2
     assert table[-1]["right"] is None
+    found = {score.metric: score for score in Scores.read(done.path).scores}
+    assert (found["accuracy"].mean, found["accuracy"].n) == (0.5, 4)
+    assert found["accuracy"].low < 0.5 < found["accuracy"].high
+    assert found["ap"].mean == pytest.approx(done.metrics["base/ap"])
     titles = [block.title for block in blocks.read(done.path / BLOCKS)]
     assert {"Risk by coverage", "Calibration", "What is left unanswered"} <= set(titles)
 

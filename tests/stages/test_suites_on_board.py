@@ -48,12 +48,15 @@ def made(folder: Path, **board: Any) -> Any:
     ]
     recipe = Recipe.check({"name": "suite", "step": steps}, folder)
     *_, last = carry_out(recipe, folder / "runs", Context(recipe.seed, 1))
+    (folder / "board.csv").write_text((last.path / "board.csv").read_text())
     return json.loads((last.path / "board.json").read_text()), (last.path / "board.md").read_text()
 
 
 def test_the_average_is_that_of_the_suite(folder: Path) -> None:
     data, table = made(folder, suites=["./mine.toml"])
     (told,) = data["suites"]
+    csv = (folder / "board.csv").read_text()
+    assert f"toy,suite:./mine.toml,average,{told['models']['toy']['total']}," in csv
     cells = {column["task"]: data["cells"][f"toy\n{column['name']}"] for column in data["columns"]}
     groups = [100 * group["mean"] for group in cells["pairs"]["groups"].values()]
     arc = cells["arc"]

@@ -1,6 +1,6 @@
 """Make ``lm_eval_requests.json``: what lm-eval itself asks about invented items, request by request.
 
-Run in an environment of its own: ``python -m venv E && E/bin/pip install lm_eval==0.4.13 torch && E/bin/python
+Run in an environment of its own: ``python -m venv E && E/bin/pip install 'lm_eval[math]==0.4.13' torch && E/bin/python
 tests/tasks/lm_eval_requests.py``. With ``DATA`` as an argument (a folder with ``mmlu``, ``cmmlu`` and ``bbh``), it adds
 digests of all requests about the real items of each subject.
 """
@@ -8,6 +8,7 @@ digests of all requests about the real items of each subject.
 import csv
 import hashlib
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import datasets
 import lm_eval.tasks
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks._yaml_loader import load_yaml
+from sympy.parsing.latex import parse_latex
 
 HERE = Path(__file__).parent
 TASKS = Path(lm_eval.tasks.__file__).parent
@@ -30,6 +32,9 @@ READ = {
     "mmlu-pro": ("validation", "test"),
     "lambada": ("test",),
     "pairs": ("train",),
+    "gpqa": ("train",),
+    "math": ("test",),
+    "musr": ("murder_mysteries", "team_allocation"),
 }
 """The splits that a benchmark reads."""
 
@@ -135,6 +140,32 @@ def blimp(split):
     return [{"sentence_good": f"Bird {n} sings.", "sentence_bad": f"Bird {n} sing."} for n in range(N)]
 
 
+def gpqa(split):
+    wrong = {f"Incorrect Answer {k}": f" {k}  [a] pears, [title] and {k}0" for k in (1, 2, 3)}
+    return [
+        {"Record ID": f"r{n}", "Question": f"  How much is  {n}? ", "Correct Answer": f"{n} ", **wrong}
+        for n in range(N)
+    ]
+
+
+def math(split):
+    return [
+        {
+            "problem": f"What is $\\frac{{{n}}}{{2}}$?\n",
+            "level": "Level 5" if n % 2 else "Level 3",
+            "type": "Counting & Probability",
+            "solution": f"It is $\\boxed{{\\frac{{{n}}}{{2}}}}$.",
+        }
+        for n in range(N)
+    ]
+
+
+def musr(split):
+    choices = ["Ann", "Bob's dog", "no one "][: 2 if split == "murder_mysteries" else 3]
+    row = {"narrative": f"A story of {split}.\n\nIt ends.", "choices": str(choices), "answer_index": 1}
+    return [{**row, "question": f"Who was {n}?", "answer_choice": choices[1]} for n in range(N)]
+
+
 INVENTED = [
     # ours, its settings, lm-eval's file, shots, rows, splits of the hub
     ("arc", {"level": "easy"}, "arc/arc_easy.yaml", 0, arc),
@@ -154,6 +185,32 @@ INVENTED = [
     ("mmlu-pro", {"profile": "leaderboard-v2"}, "leaderboard/mmlu_pro/mmlu_pro.yaml", 5, mmlu_pro),
     ("lambada", {}, "lambada/lambada_openai.yaml", 0, lambada),
     ("pairs", {"profile": "lm-eval"}, "blimp/adjunct_island.yaml", 0, blimp),
+    ("gpqa", {"profile": "leaderboard-v2"}, "leaderboard/gpqa/gpqa_main_zeroshot.yaml", 0, gpqa),
+    ("gpqa", {"profile": "lm-eval"}, "gpqa/zeroshot/gpqa_main_zeroshot.yaml", 0, gpqa),
+    ("math", {"profile": "leaderboard-v2"}, "leaderboard/math/math_counting_and_prob.yaml", 4, math),
+    ("math", {"profile": "lm-eval"}, "minerva_math/minerva_math_counting_and_prob.yaml", 4, math),
+    ("musr", {"subjects": ["murder_mysteries"]}, "leaderboard/musr/musr_murder_mysteries.yaml", 0, musr),
+    ("musr", {"subjects": ["team_allocation"]}, "leaderboard/musr/musr_team_allocation.yaml", 0, musr),
+]
+
+SOLVED = [
+    # the answer of a solution, and a reply
+    (r"\frac{1}{2}", "Final Answer: The final answer is $0.5$. I hope it is correct."),
+    (r"\frac{1}{2}", r"so \boxed{\frac12}"),
+    (r"\frac{1}{2}", "Final Answer: The final answer is $2^{-1}$. I hope"),
+    ("x+1", "Final Answer: The final answer is $1+x$. I hope it is correct."),
+    ("(0,1)", "Final Answer: The final answer is $(0,1)$. I hope it is correct."),
+    ("[2,5)", "Final Answer: The final answer is $[2,5)$. I hope it is correct."),
+    ("1,234", "The answer is 1234"),
+    (r"12\text{ cm}", "Final Answer: The final answer is $12$. I hope it is correct."),
+    (r"\sqrt{8}", "Final Answer: The final answer is $2\\sqrt2$. I hope it is correct."),
+    (r"90^\circ", "It is $90$ degrees"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"$\begin{pmatrix} 1 \\ 2 \end{pmatrix}$"),
+    ("7", "I give up"),
+    ("7", ""),
+    ("x=7", "Final Answer: The final answer is $x=7$. I hope it is correct."),
+    ("3", r"\boxed{4}, or rather \boxed{3}"),
+    ("3", r"$\boxed{{{"),
 ]
 
 
@@ -165,6 +222,8 @@ def requests(path, shots, splits):
     config["num_fewshot"] = shots
     task = ConfigurableTask(config={name: value for name, value in config.items() if name != "task_list"})
     task.set_fewshot_seed(1234)
+    # options are shuffled whenever items are read: here as the first time, with lm-eval's seed
+    random.seed(0)
     task.build_all_requests(limit=None, rank=0, world_size=1)
     return [[one.args[0], one.args[1] if isinstance(one.args[1], str) else ""] for one in task.instances]
 
@@ -172,13 +231,26 @@ def requests(path, shots, splits):
 def invented():
     found = []
     for ours, settings, path, shots, rows in INVENTED:
-        splits = {name: rows(name) for name in ("train", "validation", "val", "dev", "test")}
+        names = {"train", "validation", "val", "dev", "test", *READ.get(ours, ())}
+        splits = {name: rows(name) for name in sorted(names)}
         asked = requests(path, shots, splits)
         read = {name: splits[name] for name in READ.get(ours, ("validation",))}
         row = {"task": ours, "settings": settings, "from": path, "splits": read}
         prompts = list(dict.fromkeys(prompt for prompt, _ in asked))
         row |= {"prompts": prompts, "requests": [[prompts.index(prompt), text] for prompt, text in asked]}
         found.append(row)
+    return found
+
+
+def solved():
+    """Judge invented replies to invented problems."""
+    found = []
+    parse_latex("1")  # the first use takes longer than an answer may
+    for path in ("leaderboard/math/math_algebra.yaml", "minerva_math/minerva_math_algebra.yaml"):
+        judge = load_yaml(TASKS / path)["process_results"]
+        for answer, reply in SOLVED:
+            row = {"solution": f"We see that it is $\\boxed{{{answer}}}$.", "answer": answer}
+            found.append({"from": path, "reply": reply, **row, "values": judge(row, [reply])})
     return found
 
 
@@ -217,6 +289,6 @@ def _digest(asked):
 
 
 if __name__ == "__main__":
-    made = {"invented": invented(), "real": real(Path(sys.argv[1])) if len(sys.argv) > 1 else {}}
+    made = {"invented": invented(), "solved": solved(), "real": real(Path(sys.argv[1])) if len(sys.argv) > 1 else {}}
     text = json.dumps(made, ensure_ascii=False, separators=(",", ":")) + "\n"
     (HERE / "lm_eval_requests.json").write_text(text, encoding="utf-8")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lmloop.core.model import Scoring, raw_text
+from lmloop.core.model import Reply, Scoring, raw_text
 from lmloop.core.part import build
 from lmloop.core.task import Task
 from lmloop.scoring.data import DATA
@@ -35,6 +35,9 @@ HUB = {
     "mmlu-pro": "mmlu_pro/data/{split}-0.parquet",
     "lambada": "lambada/default/{split}-0.parquet",
     "pairs": "blimp/adjunct_island/{split}-0.parquet",
+    "gpqa": "gpqa/gpqa_main.csv",
+    "math": "math/data/{split}-0.parquet",
+    "musr": "musr/{split}.csv",
 }
 
 
@@ -71,6 +74,20 @@ def test_invented_items_are_asked_as_lm_eval_asks_them(golden: dict[str, Any], t
     if golden["task"] == "truthfulqa":  # both of its scores are asked for at once
         asked, wanted = sorted(request for request in asked if request in wanted), sorted(wanted)
     assert asked == wanted
+
+
+@pytest.mark.parametrize("row", GOLDEN["solved"], ids=lambda row: f"{row['from'][:9]}-{row['answer']}-{row['reply']}")
+def test_formulas_are_judged_as_lm_eval_judges_them(row: dict[str, Any], tmp_path: Path) -> None:
+    write(tmp_path / "math/data/test-0.parquet", [{**row, "problem": "?", "level": "Level 5", "type": "Algebra"}])
+    leaderboard = row["from"].startswith("leaderboard")
+    profile = "leaderboard-v2" if leaderboard else "lm-eval"
+    task = build("tasks", {"use": "math", "data": str(tmp_path), "profile": profile})
+    assert isinstance(task, Task)
+    (record,) = task.questions()
+    values = task.grade(record, [Reply(row["reply"])]).values
+    assert values["acc"] == row["values"]["exact_match" if leaderboard else "math_verify"]
+    if leaderboard:
+        assert values["minerva"] == row["values"]["exact_match_original"]
 
 
 def digest(asked: list[list[str]]) -> str:

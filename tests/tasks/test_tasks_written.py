@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from lmloop.core.model import TEXT, Done, Prompt, Reply, Sampling, Writing
 from lmloop.core.part import build, find
 from lmloop.core.record import Record
 from lmloop.core.task import Task
+from lmloop.scoring import latex
 from lmloop.scoring.data import DATA, data_in
 from lmloop.scoring.longbench import DATASETS
 
@@ -50,6 +52,66 @@ def test_gsm8k_reads_numbers_and_votes(tmp_path: Path) -> None:
         grade = task.grade(asked[0], [Reply("The answer is 2."), Reply("The answer is 3."), Reply("It is 2")])
         assert grade.values["majority"] == 1.0
         assert grade.values["strict"] == pytest.approx(1 / 3)
+
+
+def test_gsm8k_of_opencompass_takes_the_last_number_whatever_its_commas(tmp_path: Path) -> None:
+    with made(tmp_path, "gsm8k", profile="opencompass") as (task, asked):
+        text = asked[0].prompt[0].text
+        assert text.count("Question: ") == 5
+        assert text.startswith("Question: Angelo and Melanie want")
+        assert "\nLet's think step by step\nAnswer:\nMark's team scores" in text
+        assert "The answer is 146\n\nQuestion: Ann has 1 pears" in text
+        assert text.endswith("How many?\nLet's think step by step\nAnswer:")
+        assert task.grade(asked[0], [Reply("2.0 it is")]).values == {"strict": 1, "flexible": 0, "value": 1}
+        assert task.grade(asked[0], [Reply("1,2")]).values["strict"] == 1
+
+
+def test_math_asks_one_level_and_takes_a_formula_for_what_it_is(tmp_path: Path) -> None:
+    with made(tmp_path, "math", profile="leaderboard-v2") as (_, hardest), made(tmp_path, "math") as (_, every):
+        assert (len(hardest), len(every)) == (4, 8)
+        assert {record.meta["subject"] for record in hardest} == {"algebra", "number_theory"}
+        assert hardest[0].prompt[0].text.count("Problem:\n") == 5
+    with made(tmp_path, "math", profile="zero-shot", chat=True, level=3) as (task, asked):
+        assert asked[0].prompt[0].role == "user"
+        assert [record.meta["level"] for record in asked] == [3] * 4
+        assert task.grade(asked[0], [Reply(r"So \boxed{1.5}.")]).values == {"acc": 1, "minerva": 1}
+        assert task.grade(asked[0], [Reply(r"So \boxed{2}.")]).values == {"acc": 0, "minerva": 0}
+        lost = task.grade(asked[0], [Reply("I do not know.")])
+        assert lost.failed
+        assert set(lost.values.values()) == {0.0}
+
+
+def test_a_formula_that_no_time_is_enough_for_is_wrong_and_ends(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(latex, "SECONDS", 1)
+    with made(tmp_path, "math", profile="zero-shot") as (task, asked):
+        assert task.grade(asked[0], [Reply(r"It is $\boxed{9^{9^{9^9}}}$")]).values == {"acc": 0, "minerva": 0}
+
+
+def test_gpqa_is_shuffled_as_published_and_read_in_the_form_that_it_asks_for(tmp_path: Path) -> None:
+    with made(tmp_path, "gpqa", subjects=["main"]) as (task, asked):
+        (request,) = task.ask(asked[0])
+        assert "question: What is 0 and one more?\n\nChoices:\n(A) " in request.prompt[0].text
+        shuffled = ["0", "2", "none", "1"]
+        Random(0).shuffle(shuffled)
+        assert list(asked[0].choices) == shuffled
+        letter = "ABCD"[asked[0].answer]
+        assert task.grade(asked[0], [Reply(f"The correct answer is ({letter}).")]).values == {"acc": 1}
+        assert task.grade(asked[0], [Reply(f"{letter}")]).failed
+    with made(tmp_path, "gpqa") as (_, asked):
+        assert len({record.meta["cluster"] for record in asked}) == 8 < len(asked)
+    with made(tmp_path, "gpqa", profile="opencompass", subjects=["diamond"]) as (task, asked):
+        assert [record.answer for record in asked] == [3, 2, 1, 0, 3, 2]
+        assert task.grade(asked[0], [Reply("ANSWER: A or so\nAnswer: D")]).extracted == "A"
+
+
+def test_musr_is_numbered_and_hinted_as_its_authors_do(tmp_path: Path) -> None:
+    with made(tmp_path, "musr", profile="official", chat=True) as (task, asked):
+        assert [turn.role for turn in asked[0].prompt] == ["system", "user"]
+        text = asked[0].prompt[1].text
+        assert "Pick one of the following choices:\n1 - Ann\n2 - Bob\n\nYou must pick one option. Before" in text
+        assert task.grade(asked[0], [Reply("It may be 1.\nANSWER: 2 - Bob")]).values == {"acc": 1}
+        assert task.grade(asked[0], [Reply("answer: 2? No, answer: 1")]).values == {"acc": 0}
+        assert task.grade(asked[0], [Reply("Bob")]).failed
 
 
 def test_humaneval_asks_before_it_runs_code(tmp_path: Path) -> None:

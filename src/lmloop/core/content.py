@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lmloop.core.draft import draft
 from lmloop.core.user_cache import user_cache
@@ -44,3 +45,8 @@ def files_digest(paths: Iterable[Path]) -> str:
     for path in sorted(paths, key=lambda path: path.name):
         whole.update(f"{path.name}\0{file_digest(path)}\0".encode())
     return whole.hexdigest()
+
+
+def settings_digest(told: Mapping[str, Any]) -> str:
+    """Give the digest of settings that name what they use by what it holds."""
+    return hashlib.blake2b(json.dumps(dict(told)).encode(), digest_size=16).hexdigest()

@@ -13,7 +13,8 @@ from lmloop.core.part import build
 from lmloop.core.step import Kind, Step
 
 FORMAT = 1
-TOP_KEYS = ("format", "name", "seed", "extends", "step")
+DEFAULTS = "defaults"
+TOP_KEYS = ("format", "name", "seed", "extends", DEFAULTS, "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,22 @@ class Recipe:
     ) -> "Recipe":
         """Check a recipe given as a dictionary of the same form as the file.
 
-        A setting of a part in a list is set by the part's name: ``clean.ops.minhash.bands=20``. What a part reads, and
-        is not in ``folder``, is looked for in the ``second`` folder.
+        A setting of a part in a list is set by the part's name: ``clean.ops.minhash.bands=20``. A table
+        ``[defaults.STAGE]`` holds settings of all steps that use the stage; what a step says itself is stronger. What a
+        part reads, and is not in ``folder``, is looked for in the ``second`` folder.
 
         Raises:
             RecipeError: a name, a setting or a wire is wrong.
         """
         folder = folder or Path.cwd()
         _check_top(doc)
-        doc = _apply(deepcopy(dict(doc)), sets)
+        general = [item for item in sets if item.strip().startswith(f"{DEFAULTS}.")]
+        doc = _apply(deepcopy(dict(doc)), general)
+        doc = _apply({**doc, "step": _with_defaults(doc)}, [item for item in sets if item not in general])
         _check_top(doc)
         done: dict[str, Wired] = {}
         with beside(folder, second or folder):
-            for row in doc.get("step", []):
+            for row in doc["step"]:
                 wired = _wire(row, done)
                 done[wired.id] = wired
         if not done:
@@ -90,7 +94,7 @@ class Recipe:
             name = open_ends.pop()
             if name in by_id and name not in needed:
                 needed.add(name)
-                open_ends.extend(by_id[name].wires)
+                open_ends.extend(split_wire(wire)[0] for wire in by_id[name].wires)
         steps = tuple(wired for wired in self.steps if wired.id in needed)
         return Recipe(self.name, self.seed, steps, self.folder)
 
@@ -114,9 +118,30 @@ def _load(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     return _merge(_load(path.parent / parent, (*seen, path.resolve())), doc)
 
 
+def _with_defaults(doc: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lay each step over the defaults of its stage, setting by setting; defaults that no step uses are a mistake."""
+    rows, defaults = doc.get("step", []), _defaults(doc)
+    used = [row.get("use") for row in rows]
+    for stage, table in defaults.items():
+        if stage not in used:
+            raise RecipeError(f"[defaults.{stage}]: no step uses {stage!r}", hint=closest(stage, map(str, used)))
+        if own := {"id", "use", "from"} & set(table):
+            raise RecipeError(f"[defaults.{stage}]: {' and '.join(sorted(own))} belongs to each step, not to all")
+    return [deepcopy({**defaults.get(str(row.get("use")), {}), **row}) for row in rows]
+
+
+def _defaults(doc: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    defaults = doc.get(DEFAULTS, {})
+    if not isinstance(defaults, Mapping) or not all(isinstance(table, Mapping) for table in defaults.values()):
+        raise RecipeError("defaults are written [defaults.STAGE], a table for a stage")
+    return defaults
+
+
 def _merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
     """Lay a child over its parent: steps meet by id, settings by name; a list is replaced, never joined."""
     merged = {**parent, **{key: value for key, value in child.items() if key != "step"}}
+    older, newer = _defaults(parent), _defaults(child)
+    merged[DEFAULTS] = {stage: {**older.get(stage, {}), **newer.get(stage, {})} for stage in {**older, **newer}}
     steps = {row.get("id"): dict(row) for row in parent.get("step", [])}
     for row in child.get("step", []):
         steps[row.get("id")] = {**steps.get(row.get("id"), {}), **row}
@@ -136,10 +161,10 @@ def _apply(doc: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
         if len(keys) == 1:
             doc[keys[0]] = value
             continue
-        steps = {row.get("id"): row for row in doc.get("step", [])}
-        if keys[0] not in steps:
-            raise RecipeError(f"--set {item!r}: no step {keys[0]!r}", hint=closest(keys[0], map(str, steps)))
-        table = steps[keys[0]]
+        tables = {DEFAULTS: doc.setdefault(DEFAULTS, {}), **{row.get("id"): row for row in doc.get("step", [])}}
+        if keys[0] not in tables:
+            raise RecipeError(f"--set {item!r}: no step {keys[0]!r}", hint=closest(keys[0], map(str, tables)))
+        table = tables[keys[0]]
         for key in keys[1:-1]:
             table = _enter(table, key, item)
         if not isinstance(table, dict):
@@ -199,7 +224,7 @@ def _wire(row: Mapping[str, Any], done: Mapping[str, Wired]) -> Wired:
         raise RecipeError(
             f"step {name!r} reads {' or '.join(step.takes)}, but has no inputs", hint='add from = ["..."]'
         )
-    read = {"log" if wire.startswith("log:") else done[wire].step.makes for wire in wires}
+    read = {"log" if wire.startswith("log:") else done[split_wire(wire)[0]].step.makes for wire in wires}
     if missing := [kind for kind in step.needs if kind not in read]:
         raise RecipeError(
             f"step {name!r} needs {' and '.join(missing)}, too", hint=f"name a step that makes {missing[0]} in its from"
@@ -211,6 +236,23 @@ def _wire(row: Mapping[str, Any], done: Mapping[str, Wired]) -> Wired:
     return Wired(name, step, tuple(wires))
 
 
+def split_wire(wire: str) -> tuple[str, str]:
+    """Divide a wire into the step and the part of its result that is read; "" for the whole of it."""
+    step, _, part = wire.partition("/")
+    return step, part
+
+
+def _check_part(name: str, step: Step, wire: str, done: Mapping[str, Wired]) -> None:
+    source, part = split_wire(wire)
+    parts = done[source].step.parts()
+    if part and part not in parts:
+        hint = closest(part, parts) or "name the step alone"
+        raise RecipeError(f"step {name!r} reads {wire!r}, but {source!r} makes no {part!r}", hint=hint)
+    if not part and not done[source].step.is_whole() and not step.tells:
+        hint = f'from = ["{source}/{parts[0]}"]'
+        raise RecipeError(f"step {name!r} reads {source!r}, which makes several: {', '.join(parts)}", hint=hint)
+
+
 def _check_wire(name: str, step: Step, wire: str, done: Mapping[str, Wired]) -> None:
     kind: Kind
     if wire.startswith("log:") and len(wire) > 4:
@@ -218,8 +260,9 @@ def _check_wire(name: str, step: Step, wire: str, done: Mapping[str, Wired]) -> 
         if step.logs and wire[4:] not in step.logs:
             hint = closest(wire, (f"log:{event}" for event in step.logs))
             raise RecipeError(f"step {name!r} cannot read events of the kind {wire[4:]!r}", hint=hint)
-    elif wire in done:
-        kind = done[wire].step.makes
+    elif split_wire(wire)[0] in done:
+        kind = done[split_wire(wire)[0]].step.makes
+        _check_part(name, step, wire, done)
     else:
         hint = closest(wire, done) or "steps read what earlier steps make"
         raise RecipeError(f"step {name!r} reads {wire!r}, which no earlier step makes", hint=hint)

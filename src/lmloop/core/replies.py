@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -117,16 +118,25 @@ class Kept:
 
 
 _PLAIN: Mapping[str, Any] = asdict(Reply(""))
+_OPEN: ContextVar[Kept | None] = ContextVar("_OPEN", default=None)
 
 
 @contextmanager
 def kept_replies(path: Path) -> Iterator[Kept]:
-    """Open the replies of a home; all is on disk at the end, whatever happens."""
+    """Open the replies of a home, for :func:`remembered`, too; all is on disk at the end, whatever happens."""
     kept = Kept(path)
+    before = _OPEN.set(kept)
     try:
         yield kept
     finally:
+        _OPEN.reset(before)
         kept.close()
+
+
+def remembered(model: Model) -> Model:
+    """Wrap a model so that its replies are kept where any are; what is asked outside of a step is not kept."""
+    kept = _OPEN.get()
+    return model if kept is None else cast(Model, remembering(model, kept))
 
 
 class _Remembering:

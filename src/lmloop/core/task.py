@@ -18,11 +18,21 @@ from lmloop.core.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number that a task gives: its name, whether more is better, and what guessing would give."""
+    """A number that a task gives: its name, whether more is better, and what guessing would give.
+
+    ``least`` and ``most`` are the bounds of an item's value, within which intervals stay; None where it has none above.
+    """
 
     name: str
     higher: bool = True
     chance: float = 0.0
+    least: float = 0.0
+    most: float | None = 1.0
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the largest value of an item, where there are both."""
+        return None if self.most is None else (self.least, self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,10 @@ class Task(Part):
     def example_files(cls) -> dict[str, bytes]:
         """Give small files in the layout that it reads, for the battery; a task that reads no files has none."""
         return {}
+
+    def measures(self) -> tuple[Metric, ...]:
+        """Name its metrics, as it is set; most tasks have those of their class."""
+        return self.metrics
 
     def powers(self) -> tuple[type, ...]:
         """Name the powers that it asks of a model, as it is set."""

@@ -49,6 +49,11 @@ class Framing:
         """Whether all of the response was read."""
         return self._state is _State.WHOLE
 
+    @property
+    def at_chunk(self) -> bool:
+        """Whether the next byte begins the size of a chunk."""
+        return self._state is _State.SIZE and self._tail == b"\r\n" and not self._skip
+
     def feed(self, data: bytes) -> bool:
         """Take bytes that were read; say whether the response is whole now.
 

@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from lmloop.loadtest.clock import SECOND, Timer, now
 from lmloop.loadtest.frames import Log
 from lmloop.loadtest.job import Job
 from lmloop.loadtest.player import Player
+from lmloop.loadtest.sockets import THERE, Loop
 
 TICK = SECOND // 2
 BEAT = SECOND // 50
@@ -137,7 +139,7 @@ def serve() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    run(Process(job).play())
+    run(Process(job).play(), own=THERE and not job.where.tls)
 
 
 def ask_precedence() -> None:
@@ -152,15 +154,17 @@ def ask_precedence() -> None:
             os.setpriority(os.PRIO_PROCESS, 0, -10)
 
 
-def run(playing: Any) -> None:
-    """Run on uvloop where it is installed, else on asyncio's loop; ahead of other processes, where that is allowed."""
+def run(playing: Coroutine[Any, Any, None], own: bool = False) -> None:
+    """Run ahead of other processes, where that is allowed: on a loop of our ``own``, uvloop, or asyncio's."""
     ask_precedence()
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        asyncio.run(playing)
-        return
-    uvloop.run(playing)
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = Loop if own else None
+    if not own:
+        with suppress(ModuleNotFoundError):
+            import uvloop
+
+            factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(playing)
 
 
 if __name__ == "__main__":

@@ -50,12 +50,12 @@ class Transformers(FolderModel):
         Raises:
             DataError: there is no such folder, the hub cannot be reached, or it is nothing that ``transformers`` opens.
         """
-        need("torch", "train")
-        from lmloop.nn.inference.opening import Opening, load
-
         place = resolve(self.folder)
         if not place.is_dir() and (self.folder.startswith((".", "/", "~")) or self.folder.count("/") > 1):
             raise DataError(f"there is no folder {place}", hint="name a folder with config.json and weights")
+        need("torch", "train")
+        from lmloop.nn.inference.opening import Opening, load
+
         name = str(place) if place.is_dir() else self.folder
         how = Opening(self.dtype, self.device, self.device_map, self.revision, self.rows, self.truncate, self.task)
         return load(name, how)

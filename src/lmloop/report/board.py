@@ -28,6 +28,8 @@ def _parts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     parts = [("scores", "Scores"), ("plots", "Plots"), ("pairs", "Who is better"), ("items", "Items")]
     if data.get("suites"):
         parts.insert(1, ("suites", "Suites"))
+    if data.get("beside"):
+        parts.insert(-3, ("beside", "Beside the table"))
     parts.append(("protocols", "How it was asked"))
     if any(cell["clean"] for cell in data["cells"].values()):
         parts.append(("contamination", "Seen in training"))

@@ -16,7 +16,13 @@ from lmloop.scoring.form import Form, Item, answers
 from lmloop.scoring.letters import WEAK, Found, find_letter
 from lmloop.scoring.likelihood import Scored, choice_values, picks
 
-METRICS = (Metric("acc"), Metric("acc_norm"), Metric("acc_bytes"), Metric("acc_token"), Metric("brier", higher=False))
+METRICS = (
+    Metric("acc"),
+    Metric("acc_norm"),
+    Metric("acc_bytes"),
+    Metric("acc_token"),
+    Metric("brier", higher=False, most=2.0),
+)
 CHAT_TOKENS = 1024
 RAW_STOP = ("\n\n",)
 

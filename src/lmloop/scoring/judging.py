@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from lmloop.core.asking import answer
 from lmloop.core.model import Model, Prompt, Reply, Request, Sampling, Writing
 from lmloop.core.record import Turn
+from lmloop.core.replies import remembered
 from lmloop.scoring.form import fill
 from lmloop.scoring.words import HAN
 from lmloop.scoring.written import after_thinking
@@ -162,7 +163,8 @@ def ask_judge(
 ) -> list[list[Verdict]]:
     """Ask a judge about many things at once, each ``repeats`` times; give the verdicts on each.
 
-    The first time it is asked at temperature 0; again, at 0.7 and with seeds of their own.
+    The first time it is asked at temperature 0; again, at 0.7 and with seeds of their own. Its replies are kept where
+    the step keeps replies, so that a judgement that was killed goes on.
     """
     requests: list[Request] = []
     for one, fields in asked:
@@ -170,7 +172,7 @@ def ask_judge(
         for turn in range(repeats):
             temperature = 0.7 if turn else 0.0
             requests.append(Writing(prompt, Sampling(max_tokens=max_tokens, temperature=temperature, seed=turn)))
-    replies = answer(model, requests)
+    replies = answer(remembered(model), requests)
     return [
         [read(one, reply) for reply in replies[place * repeats : (place + 1) * repeats]]
         for place, (one, _) in enumerate(asked)

@@ -136,6 +136,12 @@ STEPS: Mapping[str, Step] = {
     "answer-is": _first(re.compile(r"answer is \(?(?P<letter>[A-J])\)?")),
     "answer-colon": _last(re.compile(r"[aA]nswer:\s*(?P<letter>[A-J])")),
     "last-alone": _last(ALONE),
+    "answer-line": _first(re.compile(r"(?i:ANSWER)\s*:\s*(?P<letter>[A-D])")),
+    "answer-number": _last(re.compile(r"(?i:answer:(?!.*answer:))[^\n1-9]*(?P<letter>[1-9])")),
+    "is-bracketed": _first(re.compile(r"answer is \((?P<letter>.)\)")),
+    "colon-bracketed": _first(re.compile(r"[Aa]nswer: \((?P<letter>.)\)")),
+    "near-bracketed": _first(re.compile(r"answer \((?P<letter>.)\)")),
+    "bracketed": _first(re.compile(r"\((?P<letter>.)\)")),
     "so-the-answer": _last(re.compile(r"所以答案是\s*(?P<letter>[A-D])\s*。")),
 }
 
@@ -146,6 +152,10 @@ CASCADES: Mapping[str, tuple[str, ...]] = {
     "mmlu-pro": ("answer-is", "answer-colon", "last-alone"),
     "answer-is": ("answer-is",),
     "ceval": ("so-the-answer", "stated", "praised", "only", "text"),
+    "gpqa": ("is-bracketed", "colon-bracketed", "near-bracketed", "bracketed"),
+    "answer-line": ("answer-line",),
+    "answer-number": ("answer-number",),
 }
 """Cascades by name: the name is part of how a score was made. ``mmlu-pro`` and ``answer-is`` are those of MMLU-Pro's
-own script and of lm-eval, ``capital`` is what OpenCompass does to C-Eval, ``ceval`` follows that benchmark's own."""
+own script and of lm-eval, ``capital`` is what OpenCompass does to C-Eval, ``ceval``, ``gpqa`` and ``answer-number``
+(MuSR) follow those benchmarks' own, ``answer-line`` is what simple-evals and OpenCompass ask for and search."""

@@ -8,7 +8,7 @@ the usual standard error.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,20 @@ from lmloop.scoring.distributions import normal_quantile, student_quantile
 
 LEVEL = 0.95
 Floats = npt.NDArray[np.float64]
+Bounds: TypeAlias = tuple[float, float]
+"""The least and the largest value that there may be."""
+
+SHARE: Bounds = (0.0, 1.0)
+TINY = 1e-12
+"""A standard error that comes of rounding alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mean:
     """A mean of ``n`` items in ``clusters`` clusters, its standard error and its interval.
 
-    ``se`` is None where one cluster or item is all there is; the interval is then the mean itself.
+    ``se`` is None where one cluster or item is all there is; the interval is then the mean itself, or, of values with
+    bounds, all that they leave.
     """
 
     mean: float
@@ -39,11 +46,14 @@ def mean_of(
     clusters: Sequence[str] | None = None,
     weights: Sequence[float] | None = None,
     level: float = LEVEL,
+    bounds: Bounds | None = None,
 ) -> Mean:
     """Give the (weighted) mean of some values; an empty name of a cluster is that of an item on its own.
 
-    Shares of right answers without clusters or weights get Wilson's interval, all else Student's t with as many
-    degrees of freedom as there are clusters, less one; that of a share ends at 0 and 1.
+    Shares of right answers without clusters or weights get Wilson's interval. Other means of values that lie within
+    ``bounds``, and shares, get Wilson's with the number of yes-or-no items that would have their standard error
+    (:func:`within`), which never leaves the bounds; all else gets Student's t. Both with as many degrees of freedom as
+    there are clusters, less one. Bounds that a value lies beyond are none.
     """
     x = np.asarray(values, np.float64)
     if not len(x):
@@ -52,14 +62,19 @@ def mean_of(
     total = float(w.sum())
     mean = float((w * x).sum() / total) if total else math.nan
     sums = cluster_sums(w * (x - mean) / total, clusters)
-    groups = len(sums)
-    if groups < 2 or not math.isfinite(mean):
-        return Mean(mean, len(x), groups, None, mean, mean)
-    se = math.sqrt(float((sums**2).sum()) * groups / (groups - 1))
-    alone, share = groups == len(x) and bool((w == w[0]).all()), is_binary(x)
-    if alone and share:
+    groups, share = len(sums), bounds in (None, SHARE) and is_binary(x)
+    bounds = SHARE if share else bounds
+    if bounds and not (bounds[0] <= x.min() and x.max() <= bounds[1]):
+        bounds = None
+    if groups == len(x) and share and bool((w == w[0]).all()):
+        se = math.sqrt(float((sums**2).sum()) * groups / (groups - 1)) if groups > 1 else None
         return Mean(mean, len(x), groups, se, *wilson(round(float(x.sum())), len(x), level))
-    return Mean(mean, len(x), groups, se, *_around(mean, student_quantile(level, groups - 1) * se, share))
+    if groups < 2 or not math.isfinite(mean):
+        return Mean(mean, len(x), groups, None, *(bounds or (mean, mean)))
+    se = math.sqrt(float((sums**2).sum()) * groups / (groups - 1))
+    reach = student_quantile(level, groups - 1)
+    ends = within(bounds, mean, se, groups, reach) if bounds else (mean - reach * se, mean + reach * se)
+    return Mean(mean, len(x), groups, se, *ends)
 
 
 def cluster_sums(values: Floats, clusters: Sequence[str] | None) -> Floats:
@@ -71,11 +86,11 @@ def cluster_sums(values: Floats, clusters: Sequence[str] | None) -> Floats:
     return np.bincount(which, weights=values).astype(np.float64)
 
 
-def macro_mean(parts: Sequence[Mean], level: float = LEVEL) -> Mean:
+def macro_mean(parts: Sequence[Mean], level: float = LEVEL, bounds: Bounds | None = None) -> Mean:
     """Give the plain mean of the means of groups, each counting the same; its error is that of independent groups.
 
-    Where all groups' intervals lie between 0 and 1, as those of shares do, so does its own. (Of anything else with
-    such intervals it does so anyway: they are even about their means, and its own is no wider than they on average.)
+    Where all groups' intervals lie within ``bounds``, or between 0 and 1, as those of shares do, so does its own. Where
+    a group has no error, there is none, and the interval goes from the mean of the lower ends to that of the upper.
     """
     parts = [part for part in parts if part.n]
     if not parts:
@@ -84,22 +99,42 @@ def macro_mean(parts: Sequence[Mean], level: float = LEVEL) -> Mean:
     known = [part.se for part in parts if part.se is not None]
     n, clusters = sum(part.n for part in parts), sum(part.clusters for part in parts)
     if len(known) < len(parts):
-        return Mean(mean, n, clusters, None, mean, mean)
+        low, high = (math.fsum(getattr(part, end) for part in parts) / len(parts) for end in ("low", "high"))
+        return Mean(mean, n, clusters, None, low, high)
     se = math.sqrt(math.fsum(error * error for error in known)) / len(parts)
-    shares = all(part.low >= 0 and part.high <= 1 for part in parts)
-    return Mean(mean, n, clusters, se, *_around(mean, normal_quantile(level) * se, shares))
+    reach = normal_quantile(level)
+    least, most = bounds or SHARE
+    if not all(least <= part.low and part.high <= most for part in parts):
+        return Mean(mean, n, clusters, se, mean - reach * se, mean + reach * se)
+    # so many items in all, spread evenly, would be as good as these are
+    even = len(parts) ** 2 / math.fsum(1 / part.clusters for part in parts)
+    return Mean(mean, n, clusters, se, *within((least, most), mean, se, even, reach))
 
 
-def _around(mean: float, reach: float, share: bool) -> tuple[float, float]:
-    low, high = mean - reach, mean + reach
-    return (max(0.0, low), min(1.0, high)) if share else (low, high)
+def within(bounds: Bounds, mean: float, se: float, clusters: float, reach: float) -> tuple[float, float]:
+    """Give the interval of a mean of values that have bounds: Wilson's, of an effective number of items.
+
+    That is how many items of yes or no have this mean and this standard error, p (1 - p) / se^2; where no value differs
+    from the others, and there is no error to go by, it is the number of clusters, so that 9 of 9 right are not certain.
+    ``reach`` is Student's quantile for few clusters.
+
+    Source: Kish 1965 (the design effect); Dean and Pagano 2015, "Evaluating Confidence Interval Methods for Binomial
+    Proportions in Clustered Surveys", whose Wilson interval this is; Korn and Graubard 1998 for the degrees of freedom.
+    """
+    least, most = bounds
+    share = min(max((mean - least) / (most - least), 0.0), 1.0)
+    error = se / (most - least)
+    items = share * (1 - share) / error**2 if error > TINY and 0 < share < 1 else clusters
+    low, high = _wilson(share, items, reach)
+    return least + low * (most - least), least + high * (most - least)
 
 
 def wilson(right: int, total: int, level: float = LEVEL) -> tuple[float, float]:
     """Give the interval of a share, also a sensible one near 0 and 1 (Wilson 1927)."""
-    if total == 0:
-        return 0.0, 1.0
-    z, share = normal_quantile(level), right / total
+    return _wilson(right / total, total, normal_quantile(level)) if total else SHARE
+
+
+def _wilson(share: float, total: float, z: float) -> tuple[float, float]:
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     reach = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
     return max(0.0, middle - reach), min(1.0, middle + reach)

@@ -13,6 +13,7 @@ CLOSED = re.compile(r"</(think|thinking|thought|reasoning)>", re.IGNORECASE)
 BLOCK = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
 HASHES = re.compile(r"#### (\-?[0-9\.\,]+)")
 LAST_NUMBER = re.compile(r"(-?[$0-9.,]{2,})|(-?[0-9]+)")
+BARE_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 PLAIN_NUMBER = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?|[-−]?\.\d+")
 THE_ANSWER = re.compile(r"The answer is (\-?[0-9\.\,]+).")
 FINAL = re.compile(
@@ -52,6 +53,12 @@ def last_number(reply: str) -> str | None:
     """Find the last number, as lm-eval's ``flexible-extract`` does: two dots in a row are one to it, too."""
     found = LAST_NUMBER.findall(reply)
     return next((part for part in found[-1] if part), None) if found else None
+
+
+def bare_number(reply: str) -> str | None:
+    """Find the last number as OpenCompass does: of one with commas, what comes after the last of them."""
+    found = BARE_NUMBER.findall(reply)
+    return found[-1] if found else None
 
 
 def plain_number(reply: str) -> str | None:
@@ -144,6 +151,7 @@ FINDERS: dict[str, Finder] = {
     "hashed-number": hashed_number,
     "stated-number": stated_number,
     "last-number": last_number,
+    "bare-number": bare_number,
     "number": plain_number,
     "boxed": boxed,
     "final": final,

@@ -133,11 +133,9 @@ class Api:
         return before + [_vllm(token) for token in await self._trace(prompt, wish.begun or "")]
 
     async def _trace(self, prompt: Prompt, text: str) -> list[Token]:
-        model = self.queue.model
-        if not isinstance(model, Traces):
+        if not isinstance(self.queue.model, Traces):
             raise HttpError(400, "this model does not tell the probability of each token")
-        found: list[list[Token]] = await self.queue.call(lambda: model.trace([(prompt, text)]))
-        return found[0]
+        return await self.queue.trace(prompt, text)
 
     async def _stream(self, wish: Wish, form: Form, head: Mapping[str, Any]) -> AsyncIterator[str]:
         kind = {**head, "object": f"{form.kind}.chunk" if form.chats else form.kind}

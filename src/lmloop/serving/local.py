@@ -16,7 +16,7 @@ def address(model: Model, name: str, key: str = "") -> str:
     found: SimpleQueue[str] = SimpleQueue()
     work = serve(model, name, ("127.0.0.1", 0), found.put, key)
     Thread(target=lambda: asyncio.run(work), name="server", daemon=True).start()
-    return found.get(timeout=10)
+    return found.get(timeout=60)
 
 
 @cache

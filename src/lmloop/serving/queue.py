@@ -2,16 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeAlias
 
 from lmloop.core.asking import answer
 from lmloop.core.errors import LmloopError
-from lmloop.core.model import Model, Prompt, Reply, Request, Sampling, Streams, Writing, finished
+from lmloop.core.model import Model, Prompt, Reply, Request, Sampling, Streams, Token, Traces, Writing, finished
 
 MOST_TOGETHER = 256
+TRACED_TOGETHER = 32
 Job: TypeAlias = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """A request: how likely is each token of this text after that prompt?"""
+
+    prompt: Prompt
+    text: str
+
+
+One: TypeAlias = "tuple[Request | Tracing, asyncio.Future[Any]]"
 
 
 class Queue:
@@ -19,7 +32,7 @@ class Queue:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._waiting: SimpleQueue[tuple[Request, asyncio.Future[Reply]] | Job | None] = SimpleQueue()
+        self._waiting: SimpleQueue[One | Job | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="model", daemon=True)
         self._thread.start()
 
@@ -35,6 +48,13 @@ class Queue:
         for request, future in zip(requests, futures, strict=True):
             self._waiting.put((request, future))
         return list(await asyncio.gather(*futures))
+
+    async def trace(self, prompt: Prompt, text: str) -> list[Token]:
+        """Ask for the tokens of a text, with whatever else is waiting; what goes wrong is raised as in :meth:`ask`."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.put((Tracing(prompt, text), future))
+        found: list[Token] = await future
+        return found
 
     async def call(self, work: Callable[[], Any]) -> Any:
         """Do something else with the model, in its thread; what goes wrong is raised as in :meth:`ask`."""
@@ -94,9 +114,7 @@ class Queue:
             if ends:
                 return
 
-    def _more(
-        self, first: tuple[Request, "asyncio.Future[Reply]"]
-    ) -> tuple[list[tuple[Request, "asyncio.Future[Reply]"]], list[Job], bool]:
+    def _more(self, first: One) -> tuple[list[One], list[Job], bool]:
         """Take whatever else is waiting by now."""
         batch = [first]
         jobs: list[Job] = []
@@ -113,7 +131,15 @@ class Queue:
                 batch.append(item)
         return batch, jobs, False
 
-    def _answer(self, batch: Sequence[tuple[Request, "asyncio.Future[Reply]"]]) -> None:
+    def _answer(self, batch: Sequence[One]) -> None:
+        asked = [(request, future) for request, future in batch if not isinstance(request, Tracing)]
+        traced = [(request, future) for request, future in batch if isinstance(request, Tracing)]
+        if asked:
+            self._reply(asked)
+        for first in range(0, len(traced), TRACED_TOGETHER):
+            self._trace(traced[first : first + TRACED_TOGETHER])
+
+    def _reply(self, batch: Sequence[tuple[Request, "asyncio.Future[Reply]"]]) -> None:
         try:
             answer(self.model, [request for request, _ in batch], lambda place, reply: _settle(batch[place][1], reply))
         except Exception as bad:
@@ -121,7 +147,21 @@ class Queue:
                 _settle(batch[0][1], bad)
                 return
             for one in batch:  # what is wrong with one is no matter of the others
-                self._answer([one])
+                self._reply([one])
+
+    def _trace(self, batch: Sequence[tuple[Tracing, "asyncio.Future[list[Token]]"]]) -> None:
+        assert isinstance(self.model, Traces)
+        try:
+            found = self.model.trace([(request.prompt, request.text) for request, _ in batch])
+        except Exception as bad:
+            if len(batch) == 1:
+                _settle(batch[0][1], bad)
+                return
+            for one in batch:
+                self._trace([one])
+            return
+        for (_, future), tokens in zip(batch, found, strict=True):
+            _settle(future, tokens)
 
 
 def _run_stream(model: Model, prompt: Prompt, sampling: Sampling, tell: Callable[[str], None]) -> Reply:

@@ -61,7 +61,7 @@ class Bigbench(Benchmark):
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("score"),
+        Metric("score", most=None),
         Metric("chance"),
         Metric(CHOICE),
         Metric(EXACT),

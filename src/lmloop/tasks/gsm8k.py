@@ -14,7 +14,8 @@ from lmloop.scoring.tables import read_json, read_rows
 from lmloop.scoring.writing import Sampled
 from lmloop.scoring.written import FINDERS, after_thinking, last_number, plain_number, same_number, same_text_number
 
-COT = Path(__file__).with_name("gsm8k_cot.json")
+EXAMPLES = Path(__file__).with_name("gsm8k.json")
+"""Published worked examples, by the profile that shows them."""
 STOPS = ("</s>", "<|im_end|>")
 
 
@@ -22,11 +23,12 @@ class Gsm8k(Sampled):
     """Solve word problems; the number that the reply ends in counts.
 
     Profiles: ``lm-eval`` shows five solved problems of the training part, drawn anew for each item; ``cot`` the eight
-    chains of thought of Wei et al. 2022, Table 20, as lm-eval has them; ``zero-shot`` shows none and asks to end in
-    "The answer is N." (or 答案是N). ``strict`` wants the number where it was asked for (``####``, or "The answer is"),
-    ``flexible`` takes the last one; both compare as lm-eval does, without ``,``, ``$`` and a last dot. ``value`` takes
-    the stated number, else the last, and compares by value, full-width digits included. With several samples,
-    ``majority`` is the number that most of them give.
+    chains of thought of Wei et al. 2022, Table 20, as lm-eval has them; ``opencompass`` four longer ones (Fu et al.
+    2022); ``zero-shot`` shows none and asks to end in "The answer is N." (or 答案是N). ``strict`` wants the number
+    where it was asked for (``####``, or "The answer is"), ``flexible`` takes the last one; both compare as lm-eval
+    does, without ``,``, ``$`` and a last dot. OpenCompass's ``strict`` is the last number, by value, and reads 234 off
+    1,234. ``value`` takes the stated number, else the last, and compares by value, full-width digits included. With
+    several samples, ``majority`` is the number that most of them give.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = (
@@ -67,6 +69,16 @@ class Gsm8k(Sampled):
             extract="stated-number",
             metric="strict",
         ),
+        "opencompass": Form(
+            "Question: {question}\nLet's think step by step\nAnswer:",
+            "\n{target}",
+            shots=4,
+            by="writing",
+            stop=("Question:",),
+            max_tokens=512,
+            extract="bare-number",
+            metric="strict",
+        ),
         "zero-shot": Form(
             "{question}\n\nThink step by step. End with a line of the form: The answer is N.",
             " {target}",
@@ -84,17 +96,20 @@ class Gsm8k(Sampled):
             yield Item({"question": row["question"]}, target=row["answer"], more={"number": number})
 
     def pool(self, group: str) -> list[Item]:
-        """Give the problems that shots are taken from: for chains of thought, the eight published ones."""
-        if self.form().extract == "stated-number":
-            return [Item({"question": question}, target=target) for question, target in read_json(COT)]
-        return super().pool(group)
+        """Give the problems that shots are taken from: for chains of thought, the published ones."""
+        if self.profile in ("", "lm-eval"):
+            return super().pool(group)
+        examples = read_json(EXAMPLES)
+        shown = examples.get(self.profile, examples["cot"])
+        return [Item({"question": question}, target=target) for question, target in shown]
 
     def mark(self, record: Record, reply: str) -> tuple[Mapping[str, float], str | None, str]:
         """Look for the number where it was asked for, and anywhere."""
         wanted = str(record.meta["number"])
+        same = same_number if self.profile == "opencompass" else same_text_number
         strict, flexible, plain = FINDERS[self.form().extract](reply), last_number(reply), plain_number(reply)
         values = {
-            "strict": float(strict is not None and same_text_number(strict, wanted)),
+            "strict": float(strict is not None and same(strict, wanted)),
             "flexible": float(flexible is not None and same_text_number(flexible, wanted)),
             "value": float(plain is not None and same_number(plain, wanted)),
         }

@@ -27,7 +27,10 @@ class Hedged(Written):
     the prompt.
     """
 
-    metrics: ClassVar[tuple[Metric, ...]] = (Metric("reward"), *(Metric(name, name != "wrong") for name in ORDER))
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("reward", most=None),
+        *(Metric(name, name != "wrong") for name in ORDER),
+    )
     source: ClassVar[Source] = Source("own", "your own", "your own file", {})
     forms: ClassVar[Mapping[str, Form]] = {"own": Form("", " {target}", by="writing", pick="fixed", max_tokens=64)}
 

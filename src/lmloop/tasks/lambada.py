@@ -21,7 +21,7 @@ class Lambada(Benchmark):
     """
 
     needs: ClassVar[tuple[type, ...]] = (Scores,)
-    metrics: ClassVar[tuple[Metric, ...]] = (Metric("acc"), Metric("nll", higher=False))
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("acc"), Metric("nll", higher=False, most=None))
     source: ClassVar[Source] = Source(
         "lambada",
         "MIT (texts of unpublished novels)",

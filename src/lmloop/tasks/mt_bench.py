@@ -32,9 +32,9 @@ class MtBench(Judged):
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("score", chance=1.0),
-        Metric("turn_1", chance=1.0),
-        Metric("turn_2", chance=1.0),
+        Metric("score", chance=1.0, least=1.0, most=10.0),
+        Metric("turn_1", chance=1.0, least=1.0, most=10.0),
+        Metric("turn_2", chance=1.0, least=1.0, most=10.0),
     )
     templates: ClassVar[tuple[Template, ...]] = (GRADE_EN, GRADE_ZH)
     source: ClassVar[Source] = Source(

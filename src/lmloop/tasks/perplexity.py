@@ -30,8 +30,8 @@ class Perplexity(Benchmark):
 
     needs: ClassVar[tuple[type, ...]] = (Scores,)
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("bits_per_byte", higher=False),
-        Metric("nll_per_token", higher=False),
+        Metric("bits_per_byte", higher=False, most=None),
+        Metric("nll_per_token", higher=False, most=None),
     )
     source: ClassVar[Source] = Source("own", "your own", "your own files", {})
     forms: ClassVar[Mapping[str, Form]] = {"whole": Form("", "{target}")}

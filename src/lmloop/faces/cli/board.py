@@ -71,9 +71,10 @@ def _folders(home: Path, runs: Sequence[str]) -> list[Path]:
     """
     from lmloop.core.card import Card
     from lmloop.core.lineage import find_run, finished
+    from lmloop.core.scores import FILE as SCORES
 
     if not runs:
-        newest = {card.id: home / card.folder for card in finished(home) if card.use == "evaluate"}
+        newest = {card.id: home / card.folder for card in finished(home) if (home / card.folder / SCORES).is_file()}
         if not newest:
             raise DataError(f"there are no scores in {home}", hint="lmloop eval toy --tasks spelling")
         return list(newest.values())

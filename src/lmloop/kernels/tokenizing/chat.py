@@ -32,6 +32,20 @@ Span = tuple[int, int]
 """Where a stretch of a text begins and ends, in characters."""
 
 
+def prompted(turns: Sequence[Turn], write: Callable[[Sequence[Turn]], str]) -> str:
+    """Write a conversation by a template; where that refuses a system turn, its text goes with the turn behind it.
+
+    Raises:
+        DataError: the template refuses the conversation.
+    """
+    try:
+        return write(turns)
+    except DataError:
+        if len(turns) < 2 or turns[0].role != "system":
+            raise
+    return write([Turn(turns[1].role, f"{turns[0].text}\n\n{turns[1].text}"), *turns[2:]])
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A conversation as one text, and what of it the assistant says: a span for each turn that could be told apart."""

@@ -1,7 +1,5 @@
 """A GGUF file through llama.cpp: quantised models of all makers, on a CPU or with layers on a GPU."""
 
-import hashlib
-import json
 from collections.abc import Generator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PositiveInt
 
-from lmloop.core.content import file_digest
+from lmloop.core.content import file_digest, settings_digest
 from lmloop.core.errors import DataError
 from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing, raw_text
 from lmloop.core.outside import resolve
@@ -55,7 +53,7 @@ class Gguf(Part):
 
     def fingerprint(self) -> str:
         """Give a digest of all that its replies hang on."""
-        return hashlib.blake2b(json.dumps(self.identity()).encode(), digest_size=16).hexdigest()
+        return settings_digest(self.identity())
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
         """Go on after each prompt, in order."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lmloop.core.errors import DataError, StepError
 from lmloop.core.model import Prompt, raw_text
-from lmloop.kernels.tokenizing.chat import Template
+from lmloop.kernels.tokenizing.chat import Template, prompted
 from lmloop.models.gguf.library import FORK, Library, library, row
 
 BATCH = 512
@@ -102,9 +102,10 @@ class Loaded:
         raw = raw_text(prompt)
         if raw is not None:
             return self.encode(raw, begins=True)
-        if self.template is None:
+        template = self.template
+        if template is None:
             return self.encode("".join(turn.text for turn in prompt), begins=True)
-        text = self.template.render(prompt, asks=True)
+        text = prompted(prompt, lambda turns: template.render(turns, asks=True))
         # most templates write the token that begins a text themselves
         begin = self._word("vocab_bos")
         return self.encode(text, begins=not (begin and text.startswith(begin)))

@@ -3,13 +3,12 @@
 No torch here: it is loaded when the model is first asked something.
 """
 
-import hashlib
-import json
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from lmloop.core.content import settings_digest
 from lmloop.core.model import Done, Prompt, Reply, Sampling, Token, Writing
 from lmloop.core.outside import resolve
 from lmloop.core.part import Part
@@ -50,7 +49,7 @@ class FolderModel(Part):
 
     def fingerprint(self) -> str:
         """Give a digest of all that replies hang on."""
-        return hashlib.blake2b(json.dumps(self.identity()).encode(), digest_size=16).hexdigest()
+        return settings_digest(self.identity())
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling, done: Done | None = None) -> list[Reply]:
         """Go on after each prompt, in order."""

@@ -16,7 +16,9 @@ import torch
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
 from lmloop.core.model import Prompt
+from lmloop.core.record import Turn
 from lmloop.kernels.tokenizing import TEMPLATE
+from lmloop.kernels.tokenizing.chat import prompted
 from lmloop.nn.inference.encoding import Reading, Side
 from lmloop.nn.inference.hub import Refused, context_of, held
 from lmloop.nn.inference.local import Core, Local, Mixed, Plain
@@ -154,28 +156,19 @@ class HubCodec:
     def render(self, prompt: Prompt) -> Reading:
         """Write a conversation by the template; without one the turns stand one behind the other.
 
-        A template that knows no system turn gets its text with the first turn.
-
         Raises:
             DataError: the template refuses the conversation.
         """
         if not self.tokenizer.chat_template:
             return Reading("".join(turn.text for turn in prompt))
-        turns = [{"role": turn.role, "content": turn.text} for turn in prompt]
-        try:
-            return self._rendered(turns)
-        except DataError:
-            if len(turns) < 2 or turns[0]["role"] != "system":
-                raise
-        both = {"role": turns[1]["role"], "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
-        return self._rendered([both, *turns[2:]])
+        return Reading(prompted(prompt, self._rendered), chat=True)
 
-    def _rendered(self, turns: list[dict[str, str]]) -> Reading:
+    def _rendered(self, turns: Sequence[Turn]) -> str:
+        told = [{"role": turn.role, "content": turn.text} for turn in turns]
         try:
-            text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+            return str(self.tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=True))
         except Exception as bad:  # a template is anybody's, and may raise anything
             raise DataError(f"the chat template refuses a conversation: {bad}") from None
-        return Reading(text, chat=True)
 
     def encode(self, texts: Sequence[Reading], bare: bool = False) -> list[Ids]:
         """Give the ids of texts. What begins with the beginning token gets no second one."""

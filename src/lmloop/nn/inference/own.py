@@ -10,7 +10,7 @@ import torch
 
 from lmloop.core.model import Prompt
 from lmloop.kernels.tokenizing import Tokenizer
-from lmloop.kernels.tokenizing.chat import Template
+from lmloop.kernels.tokenizing.chat import Template, prompted
 from lmloop.nn.decoder import Decoder
 from lmloop.nn.inference.encoding import Reading
 from lmloop.nn.inference.local import Local, Mixed
@@ -55,9 +55,10 @@ class OwnCodec:
 
     def render(self, prompt: Prompt) -> Reading:
         """Write a conversation by the template; without one the turns stand one behind the other."""
-        if self.template is None:
+        template = self.template
+        if template is None:
             return Reading("".join(turn.text for turn in prompt))
-        return Reading(self.template.render(prompt, asks=True), chat=True)
+        return Reading(prompted(prompt, lambda turns: template.render(turns, asks=True)), chat=True)
 
     def encode(self, texts: Sequence[Reading], bare: bool = False) -> list[Ids]:
         """Give the ids of texts, behind the token that begins a document, if there is one."""

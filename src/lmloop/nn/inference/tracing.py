@@ -11,6 +11,9 @@ from lmloop.nn.inference.scoring import Scored, Told
 from lmloop.nn.inference.stopping import BROKEN
 from lmloop.nn.inference.trie import Ids
 
+WINDOW = 16
+"""Tokens that are read again to see what one more adds to their text."""
+
 
 def trace(
     score: Callable[[Sequence[tuple[Ids, Ids]], Told], list[Scored]],
@@ -59,10 +62,22 @@ def _pair(codec: Codec, prompt: Prompt, text: str) -> Pair:
 
 def _pieces(codec: Codec, ids: Ids) -> list[str]:
     """Give the text of each token; a character of several tokens stands in the first of them."""
+    listed = ids.tolist()
+    found = _cut(codec, listed, WINDOW)
+    # a tokenizer may write a token otherwise where little stands before it
+    return found if "".join(found) == codec.decode(listed) else _cut(codec, listed, len(listed))
+
+
+def _cut(codec: Codec, ids: list[int], window: int) -> list[str]:
+    """Cut the text of some ids by what each adds to that of the ``window`` before it, or of twice as many."""
     found, begun, sofar = [""] * len(ids), 0, ""
+    base = edge = 0
     open_ = False
     for place in range(len(ids)):
-        text = codec.decode([int(token) for token in ids[: place + 1]])
+        if not open_ and place - edge >= window:
+            base, edge = edge, place
+            sofar = codec.decode(ids[base:place])
+        text = codec.decode(ids[base : place + 1])
         if not open_:
             begun = place
         last = place == len(ids) - 1

@@ -72,7 +72,7 @@
     made("dl", { class: "facts-list" }, [
       ["answer found", found.failed ? "none" : found.extracted], ["why", found.why],
       ["tokens", count(found.replies.reduce((sum, reply) => sum + (reply.tokens ?? 0), 0))], ["cut", found.cut ? "yes, by the limit of tokens" : ""],
-      ...Object.entries(found.values ?? {}).map(([name, value]) => [name, worth(value, false)]),
+      ...Object.entries(found.values ?? {}).map(([name, value]) => [name, `${worth(value, false)}${found.weights?.[name] ? `, weighs ${worth(found.weights[name], false)}` : ""}`]),
     ].filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([name, value]) => [made("dt", {}, name), made("dd", { dir: "auto" }, value)])),
   ]);
   let looked = 0;

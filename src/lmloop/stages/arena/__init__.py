@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -15,9 +16,11 @@ from lmloop.core.errors import DataError
 from lmloop.core.model import Model, Reply, Sampling, Writing
 from lmloop.core.outside import OutsideFile
 from lmloop.core.record import Record
-from lmloop.core.replies import fingerprint
+from lmloop.core.replies import FILE as REPLIES
+from lmloop.core.replies import fingerprint, kept_replies, remembered
 from lmloop.core.scores import Asked, Score, Scores, Tested
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.core.task import Metric
 from lmloop.core.weights import AnyModel, open_model
 from lmloop.report import blocks
 from lmloop.scoring.arena import Battle, Standings, connected, shares, standings
@@ -75,7 +78,11 @@ class Arena(Step):
             DataError: there are none.
         """
         records = list(read_records(item.path for item in inputs if item.kind == "records"))
-        fights, undecided = self._judge_all(inputs, records) if self.judge else ([voted(one) for one in records], 0)
+        if self.judge:
+            with kept_replies(out.parent / REPLIES):
+                fights, undecided = self._judge_all(inputs, records)
+        else:
+            fights, undecided = [voted(one) for one in records], 0
         battles = [fight for fight in fights if fight is not None]
         battles += read_table(self.battles.path) if self.battles else []
         if not battles:
@@ -98,7 +105,7 @@ class Arena(Step):
         asked = [record for record in records if record.prompt][: self.prompts]
         sampling = Sampling(self.max_tokens)
         said = {
-            name: answer(model, [Writing(record.prompt, sampling) for record in asked])
+            name: answer(remembered(model), [Writing(record.prompt, sampling) for record in asked])
             for name, model in players.items()
         }
         fields, pairs = [], []
@@ -116,10 +123,10 @@ class Arena(Step):
         return fights, sum(fight is None for fight in fights)
 
     def _scores(self, found: Standings, battles: Sequence[Battle]) -> Scores:
-        """Say it as scores, in the form of an evaluation's; they have no questions, so no leaderboard compares them."""
+        """Say it as scores, in the form of an evaluation's: a leaderboard has them beside its table."""
         judge = self.judge and {"model": self.judge.identity(), "prompts": locked((PAIR_EN, PAIR_ZH))}
         protocol = {"benchmark": "arena", "version": self.version, "style": self.style, "judge": judge or "people"}
-        metrics = ({"name": "elo", "higher": True, "chance": 1000.0},)
+        metrics = (asdict(Metric("elo", chance=1000.0, most=None)),)
         data = {"questions": len({battle.prompt for battle in battles}), "digest": ""}
         rated = tuple(
             Score(row.model, "arena", "", "elo", row.elo, row.battles, row.battles, None, row.low, row.high)

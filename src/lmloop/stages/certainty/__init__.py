@@ -13,7 +13,7 @@ from lmloop.core.engine.shards import list_shards, shard_records
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.model import Sampling
 from lmloop.core.replies import FILE as REPLIES
-from lmloop.core.replies import kept_replies, remembering
+from lmloop.core.replies import fingerprint, kept_replies, remembering
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.weights import open_model
 from lmloop.report import blocks
@@ -21,6 +21,7 @@ from lmloop.scoring.sureness import Form, Match, Unasked, probed, question_of
 from lmloop.stages.certainty.asking import Answer, Asker, Case
 from lmloop.stages.certainty.measuring import measure
 from lmloop.stages.certainty.seeing import show
+from lmloop.stages.certainty.telling import scores_of
 
 ANSWERS = "answers.parquet"
 
@@ -36,11 +37,13 @@ class Certainty(Step):
     The report ranks answers by the mean of that chance and the confidence of the answer: average precision, calibration
     error in ``bins`` bins, Brier's score, and risk by coverage; each of the two alone beside. Questions of the inputs
     in ``unanswerable`` have no answer: of them, the share that is refused. Of questions that a ``probe`` found known,
-    the share that is refused all the same. ``answers.parquet`` holds every answer.
+    the share that is refused all the same. ``answers.parquet`` holds every answer, ``scores.json`` the chief numbers,
+    which a leaderboard has beside its table.
 
     Source: R-Tuning (Zhang et al. 2024), which ranks by the same mean.
     """
 
+    version: ClassVar[int] = 2
     takes: ClassVar[tuple[Kind, ...]] = ("records", "weights")
     makes: ClassVar[Kind] = "scores"
     needs: ClassVar[tuple[Kind, ...]] = ("records", "weights")
@@ -56,17 +59,19 @@ class Certainty(Step):
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Ask every model, write the answers, and measure."""
         cases, left = self._cases([item for item in inputs if item.kind == "records"])
-        answers: dict[str, list[Answer]] = {}
+        answers, marks = dict[str, list[Answer]](), dict[str, str]()
         with kept_replies(out.parent / REPLIES) as kept:
             for item in inputs:
                 if item.kind == "weights":
-                    asker = Asker(remembering(open_model(item.path), kept), self.match, self._sampling(context))
-                    answers[item.id or item.path.name] = asker.ask(cases, context.progress)
+                    model, name = open_model(item.path), item.id or item.path.name
+                    asker = Asker(remembering(model, kept), self.match, self._sampling(context))
+                    answers[name], marks[name] = asker.ask(cases, context.progress), fingerprint(model)
         with draft(out / ANSWERS) as place:
             pq.write_table(
                 pa.Table.from_pylist([each.row(name) for name, some in answers.items() for each in some]), place
             )
         found = {name: measure(some, self.threshold, self.bins) for name, some in answers.items()}
+        scores_of(found, answers, self.identity(), marks).write(out)
         blocks.write(out / BLOCKS, show(found, answers, self.bins))
         told = {f"{name}/{key}": value for name, each in found.items() for key, value in each.metrics().items()}
         return {"questions": len(cases), "left out": left, **told}

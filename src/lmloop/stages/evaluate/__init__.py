@@ -42,7 +42,7 @@ class Evaluate(Step):
     that were cut.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     takes: ClassVar[tuple[Kind, ...]] = ("weights", "records")
     makes: ClassVar[Kind] = "scores"
     needs_input: ClassVar[bool] = False

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lmloop.core.scores import Rates, Score
+from lmloop.core.task import Metric
 from lmloop.scoring.means import Mean, macro_mean, mean_of
 from lmloop.stages.evaluate.sitting import AskedTask
 
@@ -38,16 +39,17 @@ class _Group:
             self.clusters[metric].append(row["cluster"])
             self.weights[metric].append(weights.get(metric, row["weight"]))
 
-    def mean(self, metric: str) -> Mean:
+    def mean(self, metric: Metric) -> Mean:
         """Give the mean of a metric over the items that have it."""
-        return mean_of(self.values[metric], self.clusters[metric], self.weights[metric])
+        name = metric.name
+        return mean_of(self.values[name], self.clusters[name], self.weights[name], bounds=metric.bounds)
 
 
 class Counter:
     """Takes rows as they come and gives scores at the end."""
 
     def __init__(self, asked: Sequence[AskedTask]) -> None:
-        self.metrics = {name: [metric.name for metric in task.metrics] for name, task, _ in asked}
+        self.metrics = {name: task.measures() for name, task, _ in asked}
         self.groups: dict[tuple[str, str], dict[str, _Group]] = {}
 
     def take(self, rows: Sequence[Mapping[str, Any]], first: int) -> None:
@@ -70,12 +72,12 @@ class Counter:
         return tuple(scores), tuple(rates)
 
 
-def _scores(model: str, task: str, metric: str, groups: Mapping[str, _Group]) -> list[Score]:
+def _scores(model: str, task: str, metric: Metric, groups: Mapping[str, _Group]) -> list[Score]:
     means = {name: group.mean(metric) for name, group in groups.items()}
-    found = [_score(model, task, name, metric, mean) for name, mean in means.items() if mean.n]
+    found = [_score(model, task, name, metric.name, mean) for name, mean in means.items() if mean.n]
     parts = [mean for name, mean in means.items() if name != WHOLE and mean.n]
     if len(parts) > 1:
-        found.insert(1, _score(model, task, WHOLE, metric, macro_mean(parts), macro=True))
+        found.insert(1, _score(model, task, WHOLE, metric.name, macro_mean(parts, bounds=metric.bounds), macro=True))
     return found
 
 

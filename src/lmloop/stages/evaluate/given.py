@@ -1,6 +1,7 @@
 """Questions that a step made: records with choices, put to a model as they are."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,7 +25,10 @@ class Given(Task):
     """
 
     needs: ClassVar[tuple[type, ...]] = (Scores,)
-    metrics: ClassVar[tuple[Metric, ...]] = tuple(Metric(name, higher=name != "brier") for name in METRICS)
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        *(Metric(name) for name in METRICS[:-1]),
+        Metric("brier", higher=False, most=2.0),
+    )
 
     _records: list[Record] = PrivateAttr(default_factory=list)
 
@@ -45,6 +49,11 @@ class Given(Task):
     def questions(self) -> Iterator[Record]:
         """Give the records as they are."""
         yield from self._records
+
+    def measures(self) -> tuple[Metric, ...]:
+        """Name its metrics: guessing is right as often as there are few choices."""
+        chance = sum(1 / len(record.choices) for record in self._records) / max(len(self._records), 1)
+        return tuple(replace(metric, chance=chance) if metric.higher else metric for metric in self.metrics)
 
     def ask(self, record: Record, said: Sequence[Reply] = ()) -> list[Request]:
         """Ask how likely each choice is."""

@@ -23,7 +23,7 @@ class Counted:
     def asked(self, name: str, task: Task) -> Asked:
         """Say what was asked, and how."""
         data = {"questions": self.questions, "digest": self.digest, "requests": self.requests, **_source(task)}
-        metrics = tuple(asdict(metric) for metric in task.metrics)
+        metrics = tuple(asdict(metric) for metric in task.measures())
         return Asked(name, task.name(), task.identity(), task.protocol(), data, metrics)
 
 

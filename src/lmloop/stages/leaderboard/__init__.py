@@ -13,6 +13,7 @@ from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.report import blocks, board
 from lmloop.report.packed import pack
 from lmloop.stages.leaderboard import exporting
+from lmloop.stages.leaderboard.beside import tell_beside
 from lmloop.stages.leaderboard.choosing import samples
 from lmloop.stages.leaderboard.contamination import clean_scores
 from lmloop.stages.leaderboard.gathering import Board, gather
@@ -32,9 +33,11 @@ class Leaderboard(Step):
     training data was made here, each score is given without the questions that stand in it, too (``contamination``).
     The page holds up to ``samples`` questions of each task with all replies; ``lmloop board`` shows them all.
     With ``commercial``, data whose licence forbids commerce is refused. ``title`` stands at the top. ``suites`` names
-    those whose averages are given, as their published leaderboards compute them; else all that are complete.
+    those whose averages are given, as their published leaderboards compute them; else all that are complete. Scores of
+    an arena or of certainty have no questions in common: they stand beside the table, each in one of its own.
     """
 
+    version: ClassVar[int] = 2
     takes: ClassVar[tuple[Kind, ...]] = ("scores",)
     makes: ClassVar[Kind] = "report"
 
@@ -71,7 +74,7 @@ class Leaderboard(Step):
 def told(found: Board, progress: Progress, contamination: bool = True, suites: Sequence[str] = ()) -> dict[str, Any]:
     """Tell all of a board but its items."""
     data = tell(found, clean_scores(found, progress) if contamination else {})
-    return {**data, "suites": tell_suites(found, suites)}
+    return {**data, "suites": tell_suites(found, suites), "beside": tell_beside(found)}
 
 
 def page_of(title: str, found: Board, data: dict[str, Any], count: int) -> str:

@@ -107,7 +107,7 @@ def _merged(names: Sequence[str], rows: Sequence[Item]) -> Item:
     """Put one item with all models' answers together: what they share is there once."""
     shared = ("record", "group", "question", "answer", "choices", "prompt")
     item = {name: rows[0][name] for name in shared}
-    own = ("value", "values", "failed", "cut", "error", "extracted", "why", "replies")
+    own = ("value", "values", "weights", "failed", "cut", "error", "extracted", "why", "replies")
     return {**item, "models": {name: {key: row[key] for key in own} for name, row in zip(names, rows, strict=True)}}
 
 

@@ -19,7 +19,7 @@ from lmloop.core.engine.shards import list_shards, read_shard
 from lmloop.core.errors import DataError
 from lmloop.core.progress import Progress
 from lmloop.kernels.overlap import Spans, Units, all_overlaps, make_index, make_indexes, overlaps, units_of
-from lmloop.scoring.means import Mean, mean_of
+from lmloop.scoring.means import Bounds, Mean, mean_of
 from lmloop.stages.leaderboard.gathering import Board, Cell
 
 N, LEAST = 13, 8
@@ -88,7 +88,8 @@ def clean_scores(board: Board, progress: Progress) -> dict[tuple[str, str], Clea
         texts = {column: _questions(cell) for column, cell in cells.items()}
         shared = _search(folders, [text for some in texts.values() for _, text in some], progress, name)
         for column, cell in cells.items():
-            found[name, column] = _clean(cell, texts[column], shared, tuple(path.name for path in folders))
+            bounds = next(each.bounds for each in board.columns if each.name == column)
+            found[name, column] = _clean(cell, bounds, texts[column], shared, tuple(path.name for path in folders))
     return found
 
 
@@ -158,14 +159,16 @@ def _words(units: Units, start: int, stop: int) -> Iterator[str]:
         yield units.data[units.start[unit] : units.start[unit] + units.width[unit]].tobytes().decode()
 
 
-def _clean(cell: Cell, texts: Sequence[tuple[str, str]], shared: _Found, read: tuple[str, ...]) -> Clean:
+def _clean(
+    cell: Cell, bounds: Bounds | None, texts: Sequence[tuple[str, str]], shared: _Found, read: tuple[str, ...]
+) -> Clean:
     seen = _seen(texts, shared)
     records = cell.column("record").to_pylist()
     good = np.array([record not in seen for record in records], bool)
     values = cell.column("value").to_numpy(zero_copy_only=False).astype(float)
     kept = np.flatnonzero(good & ~np.isnan(values))
     clusters = cell.column("cluster").to_pylist()
-    mean = mean_of(values[kept].tolist(), [clusters[place] for place in kept.tolist()])
+    mean = mean_of(values[kept].tolist(), [clusters[place] for place in kept.tolist()], bounds=bounds)
     hits = tuple(
         Hit(record, len(set(where)), shared.documents[where[0]], shared.words[where[0]][:EXCERPT])
         for record, where in list(seen.items())[:SHOWN]

@@ -28,7 +28,7 @@ def write(data: Mapping[str, Any], path: Path) -> None:
 
 
 def as_csv(data: Mapping[str, Any]) -> str:
-    """Write a line for each score, with all that is counted of it."""
+    """Write a line for each score, with all that is counted of it; then suites', from 0 to 100, and the rest."""
     out = StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(["model", "task", "metric", *FIELDS, "rank_low", "rank_high", "clean_mean", "seen", "run"])
@@ -47,7 +47,23 @@ def as_csv(data: Mapping[str, Any]) -> str:
                 cell["run"],
             ]
         )
+    for model, task, metric, number in _others(data):
+        numbers = [number.get(name, "") for name in FIELDS]
+        rows.writerow([model, task, metric, *numbers, "", "", "", "", number.get("run", "")])
     return out.getvalue()
+
+
+def _others(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
+    """List the numbers of suites, and those that stand beside the table."""
+    for suite in data["suites"]:
+        for model, found in suite["models"].items():
+            for entry, value in {"average": found["total"], **found["entries"]}.items():
+                if value is not None:
+                    yield model, f"suite:{suite['name']}", entry, {"mean": value}
+    for beside in data["beside"]:
+        for model, numbers in beside["models"].items():
+            for metric, number in numbers.items():
+                yield model, beside["task"], metric, {**number, "run": beside["run"]}
 
 
 def as_json(data: Mapping[str, Any]) -> str:
@@ -70,6 +86,8 @@ def as_markdown(data: Mapping[str, Any]) -> str:
         lines.append(_line(row))
     for each in data["suites"]:
         lines += _suite(each)
+    for each in data["beside"]:
+        lines += _beside(each)
     return "\n".join(lines) + "\n"
 
 
@@ -80,6 +98,15 @@ def _suite(told: Mapping[str, Any]) -> list[str]:
         values = (found["total"], *found["entries"].values())
         lines.append(_line([name, *("–" if value is None else f"{value:.2f}" for value in values)]))
     return lines
+
+
+def _beside(told: Mapping[str, Any]) -> list[str]:
+    metrics = told["metrics"]
+    heads = ["model", *(metric["name"] for metric in metrics)]
+    lines = ["", f"{told['task']} ({told['run']})", "", _line(heads), _line(["---"] * len(heads))]
+    for name, numbers in told["models"].items():
+        lines.append(_line([name, *(with_reach(numbers.get(metric["name"]), metric["share"]) for metric in metrics)]))
+    return [*lines, "", told["note"]]
 
 
 def ordered(data: Mapping[str, Any]) -> list[str]:
@@ -95,15 +122,18 @@ def ordered(data: Mapping[str, Any]) -> list[str]:
 
 
 def written(value: float | None, share: bool) -> str:
-    """Write a score: a share in percent."""
-    return "–" if value is None else f"{100 * value:.1f}" if share else f"{value:.4g}"
+    """Write a score: a share in percent, anything from 100 on without a fraction."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}" if share else f"{value:.0f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
 def with_reach(found: Mapping[str, Any] | None, share: bool) -> str:
-    """Write a score with half of its interval; a dash where there is none."""
+    """Write a score with the ends of its interval, which need not lie evenly about it; a dash where there is none."""
     if not found:
         return "–"
-    reach = "" if found["se"] is None else f" ± {written((found['high'] - found['low']) / 2, share)}"
+    low, high = found["low"], found["high"]
+    reach = "" if low == high else f" ({written(low, share)} to {written(high, share)})"
     return f"{written(found['mean'], share)}{reach}"
 
 

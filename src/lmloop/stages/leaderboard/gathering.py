@@ -62,6 +62,13 @@ class Column:
         """Whether more is better."""
         return bool(self.asked.metrics[0]["higher"])
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the largest value of an item, where there are both."""
+        chief = self.asked.metrics[0]
+        most = chief.get("most", 1.0)
+        return None if most is None else (chief.get("least", 0.0), most)
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -91,11 +98,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Models, columns and cells; ``cells`` lacks what was not asked."""
+    """Models, columns and cells; ``cells`` lacks what was not asked. ``beside`` are runs without a log of questions."""
 
     models: Mapping[str, Tested]
     columns: tuple[Column, ...]
     cells: Mapping[tuple[str, str], Cell] = field(default_factory=dict)
+    beside: tuple[Path, ...] = ()
 
     def having(self, column: Column) -> list[str]:
         """List the models that have something in a column."""
@@ -105,10 +113,13 @@ class Board:
 def gather(paths: Sequence[Path]) -> Board:
     """Put the scores of some runs in one table; the last of several equal ones counts.
 
+    Runs without a log of questions (an arena's) stand beside it; alone, they make no table.
+
     Raises:
         DataError: one holds no scores, or there are none at all.
     """
-    sources = [Source.read(path) for path in paths]
+    beside = tuple(path for path in paths if not (path / FILE).is_file())
+    sources = [Source.read(path) for path in paths if path not in beside or len(beside) == len(paths)]
     columns = _columns([task for source in sources for task in source.scores.tasks])
     names = _names([(source, model) for source in sources for model in source.scores.models])
     models: dict[str, Tested] = {}
@@ -126,7 +137,7 @@ def gather(paths: Sequence[Path]) -> Board:
     # where no question of a task got a reply, or none to a model, there is no score to show
     scored, asked = {name for name, _ in cells}, {column for _, column in cells}
     shown = {name: model for name, model in models.items() if name in scored}
-    return Board(shown, tuple(column for column in columns.values() if column.name in asked), cells)
+    return Board(shown, tuple(column for column in columns.values() if column.name in asked), cells, beside)
 
 
 def common(first: Cell, second: Cell) -> tuple[pa.Array, pa.Array]:

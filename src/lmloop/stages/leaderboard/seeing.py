@@ -17,7 +17,7 @@ def show(data: Mapping[str, Any]) -> list[blocks.Block]:
         blocks.Figure("tasks", len(data["columns"])),
         blocks.Figure("best", names[0], caption="by the average" if data["average"] else data["columns"][0]["name"]),
     )
-    note = "± half of the 95 % interval; * the best, or not to be told from it (paired tests, Holm)."
+    note = "Intervals of 95 %; * the best, or not to be told from it (paired tests, Holm)."
     shares = [column for column in data["columns"] if column["share"]]
     bars = blocks.Bars(
         "Shares by task",
@@ -33,6 +33,7 @@ def show(data: Mapping[str, Any]) -> list[blocks.Block]:
         blocks.Table("Scores", tuple(columns), rows, note),
     ]
     found += [_suite(each) for each in data["suites"]]
+    found += [_beside(each) for each in data["beside"]]
     return [*found, bars] if shares else found
 
 
@@ -45,6 +46,17 @@ def _suite(told: Mapping[str, Any]) -> blocks.Block:
         for name, found in ordered_models
     )
     return blocks.Table(told["title"], ("model", "average", *entries), rows, " ".join(told["about"].split()))
+
+
+def _beside(told: Mapping[str, Any]) -> blocks.Block:
+    """Draw the scores of a run that has no questions."""
+    metrics = told["metrics"]
+    rows = tuple(
+        (name, *(with_reach(numbers.get(metric["name"]), metric["share"]) for metric in metrics))
+        for name, numbers in told["models"].items()
+    )
+    columns = ("model", *(metric["name"] for metric in metrics))
+    return blocks.Table(f"Beside the table: {told['task']}", columns, rows, told["note"])
 
 
 def _hundredth(value: float | None) -> str:

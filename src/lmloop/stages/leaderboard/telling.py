@@ -26,7 +26,7 @@ def tell(board: Board, cleans: Mapping[tuple[str, str], Clean]) -> dict[str, Any
             cells[f"{model}\n{column.name}"] = _cell(
                 cell, column, ranked.ranks[model], cleans.get((model, column.name))
             )
-    paths = {cell.source.path.name: cell.source.path for cell in board.cells.values()}
+    paths = {path.name: path for path in (*(cell.source.path for cell in board.cells.values()), *board.beside)}
     return {
         "models": [_model(name, board) for name in board.models],
         "columns": columns,
