@@ -91,7 +91,7 @@ def draw(tunings: list[Tuned], path: Path) -> None:
 
     _, (left, right) = plt.subplots(1, 2, figsize=(13, 4.6))
     for axis in (left, right):
-        axis.set_prop_cycle(color=mpl.colormaps["tab20"].colors)
+        axis.set_prop_cycle(color=[mpl.colormaps["tab20"](number) for number in range(len(METHODS))])
     for tuned in tunings:
         losses = [row["loss"] for row in tuned.written.steps]
         means = [sum(losses[n : n + SMOOTH]) / SMOOTH for n in range(len(losses) - SMOOTH + 1)]
