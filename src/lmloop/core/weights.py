@@ -56,6 +56,19 @@ def write_model(folder: Path, spec: Mapping[str, Any]) -> None:
         place.write_text(json.dumps(dict(spec), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def tokens_read(folder: Path) -> int:
+    """Count the tokens that a base model has read; a branch has read its trunk's up to where it left, and its own."""
+    card = Card.read(folder)
+    own = int(card.metrics["tokens"])
+    branch = card.settings.get("branch")
+    for parent in (folder.parent / name for name in card.parents.values()):
+        before = Card.read(parent)
+        if before.makes == "weights":
+            each = int(before.metrics["tokens"]) // int(before.metrics["steps"])
+            return own + (each * int(branch) if branch is not None else tokens_read(parent))
+    return own
+
+
 def open_model(folder: Path) -> Model:
     """Open the model whose weights lie in a folder.
 

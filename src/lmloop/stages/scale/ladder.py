@@ -1,11 +1,11 @@
 """A ladder of base models as a table of runs."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from lmloop.core.card import Card
 from lmloop.core.errors import DataError
 from lmloop.core.step import Artifact
+from lmloop.core.weights import tokens_read
 from lmloop.kernels.scaling.table import Row
 from lmloop.nn.huggingface import read_config
 
@@ -15,8 +15,6 @@ LOSS = "loss/"
 
 def rows_of(inputs: Sequence[Artifact]) -> list[Row]:
     """Read each model's size, data and held-out loss off its run card.
-
-    The tokens of a branch are those of its trunk up to where it left, and its own.
 
     Raises:
         DataError: an input is no base model, or none of its text was held out.
@@ -32,19 +30,5 @@ def rows_of(inputs: Sequence[Artifact]) -> list[Row]:
         shape = read_config(item.path)
         embeddings = shape.vocabulary * shape.width * (1 if shape.tied else 2)
         sizes = {"params": shape.parameters, "params_nonembedding": shape.parameters - embeddings}
-        rows.append({"run": item.id, **sizes, "tokens": tokens_of(item.path), "loss": sum(losses) / len(losses)})
+        rows.append({"run": item.id, **sizes, "tokens": tokens_read(item.path), "loss": sum(losses) / len(losses)})
     return rows
-
-
-def tokens_of(folder: Path) -> int:
-    """Count the tokens that a base model has read, its trunk's included."""
-    card = Card.read(folder)
-    own = int(card.metrics["tokens"])
-    branch = card.settings.get("branch")
-    parents = [folder.parent / parent for parent in card.parents.values()]
-    for parent in parents:
-        before = Card.read(parent)
-        if before.makes == "weights":
-            each = int(before.metrics["tokens"]) // int(before.metrics["steps"])
-            return own + (each * int(branch) if branch is not None else tokens_of(parent))
-    return own
