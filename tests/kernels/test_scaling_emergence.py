@@ -50,6 +50,54 @@ def test_other_verdicts():
     assert judge([few]) == "too few models"
 
 
+def bunched(scores, scale, continuous=True):
+    return Series("t", "m", continuous, np.asarray(scale), np.asarray(scores))
+
+
+def test_a_climb_over_bunched_models_is_no_jump():
+    """All small steps but one, as the models are: the slope is the same everywhere."""
+    losses = np.array([6.02, 6.0, 5.95, 5.9, 5.2, 5.1, 5.05])
+    found = shape(bunched(-losses, -losses))
+    assert found.breakthroughness == pytest.approx(found.linearity)
+    assert not found.sharp
+    assert judge([bunched(-losses, -losses), bunched(-losses, -losses, continuous=False)]) == "smooth"
+
+
+def test_sizes_stand_apart_by_their_logarithm():
+    sizes = np.array([1.0, 1.4, 2, 2.8, 1000, 1400, 2000])
+    found = shape(bunched(np.log(sizes), sizes))
+    assert found.linearity == pytest.approx(6)
+    assert found.breakthroughness == pytest.approx(6)
+
+
+def test_a_jump_between_near_models_is_still_one():
+    losses = np.array([6.02, 6.0, 5.9, 5.4, 5.35, 5.0, 4.6])
+    found = shape(bunched([0, 0.001, 0.002, 0.01, 0.8, 0.805, 0.81], -losses))
+    assert found.sharp
+    assert found.breakthroughness > 10 * found.linearity
+
+
+def test_models_that_stand_in_one_place_are_one():
+    """What two models of nearly one loss differ by is noise, and no slope."""
+    losses = np.array([6.0, 6.0 - 1e-9, 5.0, 4.0, 3.0])
+    found = shape(bunched([0.9, 1.1, 2.0, 3.0, 4.0], -losses))
+    assert found.linearity == pytest.approx(3)
+    assert found.breakthroughness == pytest.approx(3)
+    two_places = -np.array([6.0, 6.001, 6.002, 5.0, 5.001, 5.002])[::-1]
+    assert judge([bunched(two_places, np.sort(two_places))]) == "too few models"
+
+
+@given(st.lists(st.floats(-5, 5), min_size=4, max_size=9), st.floats(0.1, 9), st.floats(-9, 9))
+def test_over_an_even_ladder_it_is_what_was_published(scores, gap, start):
+    steps = np.diff(scores)
+    gain = (max(scores) - min(scores)) * (1 if np.argmax(scores) >= np.argmin(scores) else -1)
+    found = shape(bunched(scores, -start - 20 + gap * np.arange(len(scores)) - 100))
+    middle = np.sqrt(np.median(steps**2))
+    if middle > 1e-6:
+        assert found.linearity == pytest.approx(gain / np.sqrt(np.mean(steps**2)), rel=1e-4)
+        assert found.breakthroughness == pytest.approx(gain / middle, rel=1e-4)
+
+
 def test_the_chance_band_is_the_binomial_one():
     low, high = chance_band(0.25, 400)
     assert (low, high) == (pytest.approx(0.2075), pytest.approx(0.2925))

@@ -2,6 +2,7 @@ import pytest
 import torch
 from test_nn_huggingface import SHAPE, shaken
 
+from lmloop.nn.crosses import CHUNKS
 from lmloop.nn.decode import score, write
 from lmloop.nn.decoder import seeded
 from lmloop.nn.inference.drawing import Drawing
@@ -53,6 +54,7 @@ def test_the_loss_is_the_plain_cross_entropy_whatever_the_chunks(monkeypatch):
     gradient = model.lm_head.weight.grad.clone()
     for chunk in (1 << 26, 90 * 10):
         monkeypatch.setattr("lmloop.nn.objective.CHUNK", chunk)
+        monkeypatch.setitem(CHUNKS, "cpu", chunk)
         model.zero_grad()
         loss, cross = Objective(model)(TOKENS, targets, positions, None)
         loss.backward()

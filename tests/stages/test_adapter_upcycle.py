@@ -85,3 +85,30 @@ def test_loras_of_different_models_are_refused(place):
         run(steps, home=place / "runs", workers=1)
     with pytest.raises(LmloopError, match="no LoRAs to begin from"):
         run({"name": "t", "step": [{"id": "mixed", "use": "adapter-upcycle", "method": MIXTURE}]}, home=place / "runs")
+
+
+def test_what_lies_beneath_a_named_adapter_is_noticed_and_its_ends_go_along(place):
+    first = run(recipe(), home=place / "runs", workers=1)
+    lora = first["on-next"].path
+    assert (first["mixed"].path / "generation_config.json").read_bytes() == (
+        lora / "generation_config.json"
+    ).read_bytes()
+    later = finetune("later", ["next"], {"use": "lora", "rank": 4}, base=str(lora), epochs=1)
+    whole = {"id": "whole", "use": "adapter-export", "adapter": str(lora)}
+    before = run(recipe(later, whole), home=place / "runs", workers=1)
+    again = run(recipe(later, whole), home=place / "runs", workers=1)
+    write_base(place / "model", seed=1)
+    after = {planned.wired.id: planned for planned in _planned(recipe(later, whole), place / "runs")}
+    for name in ("later", "whole"):
+        assert again[name].path == before[name].path
+        assert after[name].folder != before[name].path.name
+
+
+def _planned(spec, home):
+    from lmloop.core.plan import plan
+    from lmloop.core.recipe import Recipe
+    from lmloop.core.run import STORE
+    from lmloop.core.store import Store
+
+    with Store(home / STORE) as store:
+        return plan(Recipe.check(spec), home, store)

@@ -240,13 +240,19 @@ def test_a_task_that_grades_itself_is_a_reward(place, method):
     goal = {"use": "grpo", "questions": 2, "replies": 8, "tokens": 6, "beta": 0.0}
     settings = {"objective": goal, "tasks": ["./vowels.py"], "from": [], "epochs": 8 if method == LORA else 1}
     done = tuned(place / "runs", files=(), method=method, **settings)
-    assert done.metrics["examples"] == 6
+    assert (done.metrics["examples"], done.metrics["held"]) == (5, 1)
     left = find(done.path, [], Choice())
     assert [row["drop.reason"] for row in left] == ["the prompt leaves no room for a reply"]
     assert done.metrics["drop/finetune/the prompt leaves no room for a reply"] == 1
-    assert done.metrics["steps"] == (24 if method == LORA else 3)
+    assert done.metrics["steps"] == (20 if method == LORA else 2)
+    held = [row["held"]["vowels"] for row in rows(done) if "held" in row]
+    assert all(row["loss"] == pytest.approx(-row["reward"], abs=1e-5) for row in held)  # without a pull
+    assert held[0]["reward"] == done.metrics["before/reward/vowels"]
     if method == LORA:
+        assert len(held) > 5
         assert done.metrics["reward"] > done.metrics["before/reward"] + 0.1
+        assert done.metrics["reward/vowels"] > done.metrics["before/reward/vowels"] + 0.1
+        assert {"Held-out reward", "Reward"} <= {block.title for block in blocks.read(done.path / BLOCKS)}
     with pytest.raises(LmloopError, match="does not ask for one written reply"):
         tuned(place / "runs", files=(), **{**settings, "tasks": ["spelling"]})
     with pytest.raises(LmloopError, match="tasks alone"):

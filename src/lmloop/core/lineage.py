@@ -43,6 +43,25 @@ def find_run(home: Path, name: str) -> Path:
     raise DataError(f"there is no run {name!r} in {home}", hint=closest(name, known) or "lmloop list runs")
 
 
+def find_part(home: Path, name: str) -> tuple[Path, str]:
+    """Find a run as :func:`find_run` does, or one of the folders in it that are results themselves: ``STEP/NAME``.
+
+    Raises:
+        DataError: there is no such run, or it has no such part.
+    """
+    whole, _, part = name.rpartition("/")
+    try:
+        return find_run(home, name), ""
+    except DataError:
+        if not whole or whole == RUN:
+            raise
+    folder = find_run(home, whole)
+    if not (folder / part).is_dir():
+        inside = [path.name for path in folder.iterdir() if path.is_dir()]
+        raise DataError(f"{folder.name} has no part {part!r}", hint=closest(part, inside))
+    return folder, part
+
+
 def finished(home: Path) -> list[Card]:
     """List the cards of all finished runs in the order in which they were made, oldest first.
 

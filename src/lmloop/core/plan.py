@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from lmloop.core.card import Card, damage, folder_name
 from lmloop.core.errors import DataError, told
-from lmloop.core.recipe import Recipe, Wired
+from lmloop.core.recipe import Recipe, Wired, split_wire
 from lmloop.core.store import Store
 
 State: TypeAlias = Literal["kept", "resume", "make", "damaged"]
@@ -59,7 +59,9 @@ def _plan_step(wired: Wired, recipe: Recipe, done: Mapping[str, Planned], home: 
         if wire.startswith("log:"):
             parents[wire] = parent_keys[wire] = f"{wire}@{store.last(wire[4:])}"
         else:
-            parents[wire], parent_keys[wire] = done[wire].folder, done[wire].key
+            source, part = split_wire(wire)
+            parents[wire] = done[source].folder
+            parent_keys[wire] = f"{done[source].key}/{part}" if part else done[source].key
     outside = wired.step.outside(recipe.folder, store.digest)
     key = result_key(wired.step.identity(), recipe.seed, parent_keys, outside)
     state, why = _state(home, wired, key)
@@ -104,7 +106,8 @@ def changes(planned: Planned, last: Card, seed: int, done: Mapping[str, Planned]
         if wire not in last.parents:
             found.append(f"reads {wire!r}, too")
         elif last.parents[wire] != folder:
-            made = wire in done and done[wire].state != "kept"
+            source = split_wire(wire)[0]
+            made = source in done and done[source].state != "kept"
             found.append(f"{wire!r} will be made again" if made else f"{wire}: {last.parents[wire]} -> {folder}")
     found += [f"no longer reads {wire!r}" for wire in last.parents if wire not in planned.parents]
     if last.outside != planned.outside:

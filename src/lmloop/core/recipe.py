@@ -94,7 +94,7 @@ class Recipe:
             name = open_ends.pop()
             if name in by_id and name not in needed:
                 needed.add(name)
-                open_ends.extend(by_id[name].wires)
+                open_ends.extend(split_wire(wire)[0] for wire in by_id[name].wires)
         steps = tuple(wired for wired in self.steps if wired.id in needed)
         return Recipe(self.name, self.seed, steps, self.folder)
 
@@ -224,7 +224,7 @@ def _wire(row: Mapping[str, Any], done: Mapping[str, Wired]) -> Wired:
         raise RecipeError(
             f"step {name!r} reads {' or '.join(step.takes)}, but has no inputs", hint='add from = ["..."]'
         )
-    read = {"log" if wire.startswith("log:") else done[wire].step.makes for wire in wires}
+    read = {"log" if wire.startswith("log:") else done[split_wire(wire)[0]].step.makes for wire in wires}
     if missing := [kind for kind in step.needs if kind not in read]:
         raise RecipeError(
             f"step {name!r} needs {' and '.join(missing)}, too", hint=f"name a step that makes {missing[0]} in its from"
@@ -236,6 +236,23 @@ def _wire(row: Mapping[str, Any], done: Mapping[str, Wired]) -> Wired:
     return Wired(name, step, tuple(wires))
 
 
+def split_wire(wire: str) -> tuple[str, str]:
+    """Divide a wire into the step and the part of its result that is read; "" for the whole of it."""
+    step, _, part = wire.partition("/")
+    return step, part
+
+
+def _check_part(name: str, step: Step, wire: str, done: Mapping[str, Wired]) -> None:
+    source, part = split_wire(wire)
+    parts = done[source].step.parts()
+    if part and part not in parts:
+        hint = closest(part, parts) or "name the step alone"
+        raise RecipeError(f"step {name!r} reads {wire!r}, but {source!r} makes no {part!r}", hint=hint)
+    if not part and not done[source].step.is_whole() and not step.tells:
+        hint = f'from = ["{source}/{parts[0]}"]'
+        raise RecipeError(f"step {name!r} reads {source!r}, which makes several: {', '.join(parts)}", hint=hint)
+
+
 def _check_wire(name: str, step: Step, wire: str, done: Mapping[str, Wired]) -> None:
     kind: Kind
     if wire.startswith("log:") and len(wire) > 4:
@@ -243,8 +260,9 @@ def _check_wire(name: str, step: Step, wire: str, done: Mapping[str, Wired]) -> 
         if step.logs and wire[4:] not in step.logs:
             hint = closest(wire, (f"log:{event}" for event in step.logs))
             raise RecipeError(f"step {name!r} cannot read events of the kind {wire[4:]!r}", hint=hint)
-    elif wire in done:
-        kind = done[wire].step.makes
+    elif split_wire(wire)[0] in done:
+        kind = done[split_wire(wire)[0]].step.makes
+        _check_part(name, step, wire, done)
     else:
         hint = closest(wire, done) or "steps read what earlier steps make"
         raise RecipeError(f"step {name!r} reads {wire!r}, which no earlier step makes", hint=hint)

@@ -3,7 +3,7 @@
 Shape letters: B rows, T places of a row.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -62,7 +62,7 @@ class Batches(Protocol):
 class Held:
     """Held-out text of one source: its rows, a few at a time, and how many bytes of text their targets stand for."""
 
-    rows: tuple[Rows, ...]
+    rows: Iterable[Rows]
     bytes: int
 
     def __iter__(self) -> Iterator[Rows]:

@@ -14,7 +14,7 @@ from lmloop.core.lineage import finished
 from lmloop.core.making import Making, move_aside
 from lmloop.core.plan import Planned, plan
 from lmloop.core.progress import Progress, Silent
-from lmloop.core.recipe import Recipe
+from lmloop.core.recipe import Recipe, split_wire
 from lmloop.core.step import Artifact, Context, EngineName
 from lmloop.core.store import Store
 
@@ -129,11 +129,17 @@ def _provide(planned: Planned, recipe: Recipe, made: Mapping[str, Artifact], sto
             aside = move_aside(out)
             context.progress.say(f"  {out.name} is damaged ({found}): moved to {aside.name}, making it again")
         wires = planned.wired.wires
-        inputs = [made.get(wire) or Artifact("log", store.path, planned.parents[wire]) for wire in wires]
+        inputs = [_input(wire, made) or Artifact("log", store.path, planned.parents[wire]) for wire in wires]
         making = Making(planned, inputs, recipe.name, store.next_number(), store.digest)
         return Run(making.carry_out(home, context), out, fresh=True)
     finally:
         lock.release()
+
+
+def _input(wire: str, made: Mapping[str, Artifact]) -> Artifact | None:
+    """Give what a wire stands for; None where it leads to the log."""
+    source, part = split_wire(wire)
+    return made[source].named(part) if source in made else None
 
 
 def _look(out: Path, planned: Planned) -> Card | str:

@@ -19,12 +19,27 @@ BLOCKS = "blocks.json"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A finished folder: what it holds, where it is, the key of its making, the step that made it."""
+    """A finished folder: what it holds, where it is, the key of its making, the step that made it.
+
+    Where it is one of several in a run's folder, ``part`` is its name there.
+    """
 
     kind: Kind
     path: Path
     key: str
     id: str = ""
+    part: str = ""
+
+    @property
+    def run(self) -> Path:
+        """The folder of the run that made it."""
+        return self.path.parent if self.part else self.path
+
+    def named(self, part: str) -> "Artifact":
+        """Give a part of it, or itself where none is named."""
+        if not part:
+            return self
+        return Artifact(self.kind, self.path / part, f"{self.key}/{part}", f"{self.id}/{part}", part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,9 @@ class Step(Part):
     measured: ClassVar[tuple[str, ...]] = ()
     """Files of which no two runs have the same bytes, as they hold measurements of something outside."""
 
+    tells: ClassVar[bool] = False
+    """Whether the step tells of what it reads, whatever that is; others must be able to open it."""
+
     @abstractmethod
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Read the inputs, fill the folder ``out``, and report numbers.
@@ -67,6 +85,14 @@ class Step(Part):
         ``out`` may hold what an interrupted run of the same key left there: finish it. What is in ``out/work`` is
         removed once the step is done; what a killed process was writing under a name ending in ``.tmp``, before.
         """
+
+    def parts(self) -> tuple[str, ...]:
+        """Name the folders in the result that are results themselves: others read them as ``STEP/NAME``."""
+        return ()
+
+    def is_whole(self) -> bool:
+        """Say whether the result is one thing, and not only some parts beside each other."""
+        return True
 
     def check_inputs(self, kinds: Collection[Kind]) -> None:
         """See whether inputs of these kinds go with the settings, before anything runs.

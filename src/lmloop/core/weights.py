@@ -12,7 +12,7 @@ from lmloop.core.card import CARD, Card
 from lmloop.core.content import files_digest
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
-from lmloop.core.lineage import RUN, find_run
+from lmloop.core.lineage import RUN, find_part
 from lmloop.core.listing import names
 from lmloop.core.model import Model
 from lmloop.core.part import Part, build, find
@@ -103,7 +103,8 @@ def model(spec: "str | Mapping[str, Any] | Part") -> Model:
 def named_model(name: str, home: Path) -> Model:
     """Open the model that a person means: a run (``run:STEP``, or the bare name of one), or what :func:`model` takes.
 
-    A folder of weights and a ``.gguf`` file may be named as they are.
+    One of several models of a run is ``run:STEP/NAME``. A folder of weights and a ``.gguf`` file may be named as they
+    are.
 
     Raises:
         DataError: there is no such run, or it made no weights.
@@ -119,11 +120,18 @@ def named_model(name: str, home: Path) -> Model:
     back_end = name.partition(":")[0]
     if not name.startswith(RUN) and (":" in name or back_end in names("models")):
         return model(name)
-    folder = find_run(home, name)
+    folder, part = find_part(home, name)
     card = Card.read(folder)
     if card.makes != "weights":
         raise DataError(f"{folder.name} holds {card.makes}, not weights", hint="name a step that makes weights")
-    return open_model(folder)
+    if not part and not (folder / MODEL).is_file() and (parts := parts_of(folder)):
+        raise DataError(f"{folder.name} holds several models", hint=f"name one: {', '.join(parts)}")
+    return open_model(folder / part)
+
+
+def parts_of(folder: Path) -> list[str]:
+    """Name the models that lie beside each other in a run's folder, as people name them."""
+    return [f"{RUN}{folder.name}/{path.parent.name}" for path in sorted(folder.glob(f"*/{MODEL}"))]
 
 
 AnyModel = Annotated[SerializeAsAny[Part], BeforeValidator(model)]

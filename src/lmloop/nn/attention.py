@@ -38,13 +38,12 @@ class Attention(nn.Module):
         self.k_norm = Norm(shape.head_width, shape.norm_epsilon) if shape.qk_norm else None
 
     def forward(self, x_BTD: Tensor, turns: tuple[Tensor, Tensor], mask: Mask, mix: Mix | None = None) -> Tensor:
-        """Mix each place with those that it may look at; ``turns`` are cosine and sine, (B, 1, T, H)."""
-        q_BNTH = self._heads(self.q_proj(x_BTD))
-        k_BKTH = self._heads(self.k_proj(x_BTD))
-        v_BKTH = self._heads(self.v_proj(x_BTD))
+        """Mix each place with those that it may look at; ``turns`` are cosine and sine, (B, T, 1, H)."""
+        q_BTNH, k_BTKH, v_BTKH = (self._heads(part(x_BTD)) for part in (self.q_proj, self.k_proj, self.v_proj))
         if self.q_norm is not None and self.k_norm is not None:
-            q_BNTH, k_BKTH = self.q_norm(q_BNTH), self.k_norm(k_BKTH)
-        q_BNTH, k_BKTH = turn(q_BNTH, *turns).to(v_BKTH.dtype), turn(k_BKTH, *turns).to(v_BKTH.dtype)
+            q_BTNH, k_BTKH = self.q_norm(q_BTNH), self.k_norm(k_BTKH)
+        q_BTNH, k_BTKH = turn(q_BTNH, *turns).to(v_BTKH.dtype), turn(k_BTKH, *turns).to(v_BTKH.dtype)
+        q_BNTH, k_BKTH, v_BKTH = q_BTNH.transpose(1, 2), k_BTKH.transpose(1, 2), v_BTKH.transpose(1, 2)
         if mix is not None:
             mixed_BNTH = mix(self.number, q_BNTH, k_BKTH, v_BKTH)
         else:
@@ -54,7 +53,7 @@ class Attention(nn.Module):
 
     def _heads(self, x_BTE: Tensor) -> Tensor:
         rows, length, _ = x_BTE.shape
-        return x_BTE.view(rows, length, -1, self.head_width).transpose(1, 2)
+        return x_BTE.view(rows, length, -1, self.head_width)
 
 
 def attend(q_BNTH: Tensor, k_BKSH: Tensor, v_BKSH: Tensor, mask: Mask) -> Tensor:

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from lmloop.core.draft import sync
 from lmloop.core.errors import DataError
+from lmloop.nn.learner import Learner
 from lmloop.nn.parallel import Ranks, like, whole
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
@@ -27,9 +28,9 @@ UNFINISHED, REPLACED = ".writing", ".replaced"
 
 @dataclass(frozen=True)
 class Carried:
-    """What a checkpoint carries: a model and its optimizers, on any number of ranks."""
+    """What a checkpoint carries: what a learner trains and its optimizers, on any number of ranks."""
 
-    model: nn.Module
+    learner: Learner
     optimizers: Sequence[Optimizer]
     ranks: Ranks
 
@@ -74,8 +75,8 @@ class Carried:
         return state
 
     def named(self) -> list[tuple[str, nn.Parameter]]:
-        """List the weights that are trained; a tied one once."""
-        return [(name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad]
+        """List the weights that are trained."""
+        return self.learner.trained()
 
     def _inner(self) -> list[tuple[str, Tensor]]:
         """List the optimizers' tensors, named by weight and kind."""

@@ -16,12 +16,14 @@ from lmloop.nn.training import Update
 class Learner(nn.Module):
     """A model with its loss in one module, so that wrappers for many ranks see the whole forward pass.
 
-    ``decoder`` is the model; of its weights those that want gradients are trained, clipped and saved.
+    ``decoder`` is the model; of its weights those in :meth:`trained` are trained, clipped and saved.
     """
 
     decoder: Any
     shows: tuple[str, ...] = ("loss",)
     """What the second result of a forward pass holds sums of; the first of them is the loss that people see."""
+    compiles: bool = True
+    """Whether compiling can pay: not where shapes hang on what is in the rows, as each new one is compiled anew."""
 
     @abstractmethod
     def forward(self, *arguments: Any) -> tuple[Tensor, Tensor]:
@@ -30,6 +32,10 @@ class Learner(nn.Module):
     @abstractmethod
     def arguments(self, rows: Rows, device: torch.device) -> tuple[Any, ...]:
         """Give the arguments of a forward pass over some rows."""
+
+    def trained(self) -> list[tuple[str, nn.Parameter]]:
+        """List the weights that are trained, by name; a tied one once."""
+        return [(name, weight) for name, weight in self.decoder.named_parameters() if weight.requires_grad]
 
     @property
     def layers(self) -> Iterable[nn.Module]:

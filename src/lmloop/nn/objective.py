@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from lmloop.core.rows import IGNORED, Rows
+from lmloop.nn.crosses import Crosses
 from lmloop.nn.decoder import Decoder
 from lmloop.nn.learner import Learner
 from lmloop.nn.masking import Mask, document_mask
@@ -34,6 +35,10 @@ class Objective(Learner):
         """Give two sums over the targets that count: what to minimise, and the cross-entropy alone, in nats."""
         x_BTD = self.decoder.model(tokens_BT, positions_BT, Mask(dense, block))
         x_ND, targets_N = x_BTD.flatten(0, 1), targets_BT.flatten()
+        matrix = self._matrix()
+        if matrix is not None:
+            total, cross = Crosses.apply(x_ND, matrix, targets_N, self.z_loss)  # type: ignore[no-untyped-call]
+            return total, cross[None]
         pieces = chunked(self._sums, x_ND, targets_N, self.decoder.shape.vocabulary)
         crosses, pulls = (torch.stack(sums).sum() for sums in zip(*pieces, strict=True))
         return crosses + self.z_loss * pulls, crosses.detach()[None]
@@ -41,6 +46,12 @@ class Objective(Learner):
     def arguments(self, rows: Rows, device: torch.device) -> tuple[Any, ...]:
         """Give tokens, targets, positions and the mask."""
         return on_device(rows, device)
+
+    def _matrix(self) -> Tensor | None:
+        """Give the output matrix, where nothing else stands at the output and gradients are wanted."""
+        head = self.decoder.lm_head
+        plain = type(head) is nn.Linear and head.bias is None and not torch.compiler.is_compiling()
+        return head.weight if plain and torch.is_grad_enabled() else None
 
     def _sums(self, x_CD: Tensor, targets_C: Tensor) -> tuple[Tensor, Tensor]:
         logits_CV = self.decoder.lm_head(x_CD).float()

@@ -51,6 +51,15 @@ def base_of(folder: Path) -> Path:
     return base
 
 
+def stack_of(folder: Path) -> list[Path]:
+    """List the folders that a model is made of: an adapter's, and all that it sits on.
+
+    Raises:
+        DataError: an adapter's model is not there.
+    """
+    return [folder, *(stack_of(base_of(folder)) if (folder / BASE).is_file() and is_adapter(folder) else ())]
+
+
 def stack_digest(folder: Path) -> str:
     """Give a digest of all that a model in a folder is made of: an adapter answers by what it sits on, too.
 

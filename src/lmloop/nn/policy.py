@@ -3,7 +3,8 @@
 Shape letters: B rows, T places, C places in a chunk, D width.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from lmloop.core.rows import IGNORED, NOBODY, Rows
 from lmloop.nn.adapters.adapted import Adapted
 from lmloop.nn.masking import Mask, document_mask
 from lmloop.nn.objective import chunked
+from lmloop.nn.recalled import Recalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Policy(nn.Module):
     """A decoder with or without an adapter on it, and the model that it was.
 
     With an adapter that is the decoder without it; when all weights are tuned it is ``reference``, a frozen copy.
+    Policies that share a decoder share what it says without adapters, too: ``recalled``.
     """
 
     def __init__(self, decoder: Any, adapted: Adapted | None = None, reference: Any = None) -> None:
@@ -53,6 +56,13 @@ class Policy(nn.Module):
         self.decoder = decoder
         self.adapted = adapted
         self.reference = reference.requires_grad_(False) if reference is not None else None
+        self.recalled: Recalled | None = None
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Let this policy's adapter work for a while, where several sit on its decoder."""
+        with self.adapted.active(self.adapted.name) if self.adapted is not None else nullcontext():
+            yield
 
     def feed(self, told: Told) -> None:
         """Let the adapter know of padding, tasks and documents: routers and their losses hang on them."""
@@ -71,9 +81,15 @@ class Policy(nn.Module):
         """Give the log-probability of each target, (B, T): 0 where it does not count."""
         return _logprobs(self.decoder, told)
 
-    @torch.no_grad()
     def referred(self, told: Told) -> Tensor:
         """Give the log-probabilities that the model had before it was tuned, (B, T)."""
+        if self.recalled is None:
+            return self._referred(told)
+        rows = (told.tokens_BT, told.targets_BT, told.positions_BT, told.documents_BT)
+        return self.recalled.of(rows, lambda: self._referred(told))
+
+    @torch.no_grad()
+    def _referred(self, told: Told) -> Tensor:
         if self.adapted is None:
             assert self.reference is not None
             return _logprobs(self.reference, told)

@@ -3,7 +3,7 @@
 Shape letters: B rows, T places, Q questions, R replies to each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from lmloop.core.rows import IGNORED, NOBODY, Rows
+from lmloop.core.rows import IGNORED, NOBODY, Held, HeldOut, Rows
 from lmloop.nn.decode import core
 from lmloop.nn.goals.grpo import advantages
 from lmloop.nn.goals.settings import Grpo
@@ -19,6 +19,9 @@ from lmloop.nn.inference.drawing import Drawing
 from lmloop.nn.inference.generation import Wanted, Written
 from lmloop.nn.inference.local import Core
 from lmloop.nn.policy import Policy
+
+EXAMINED = 8
+"""So many questions to measure with are rows of one pass."""
 
 UNIT = 8
 """Rows are as long as the longest, rounded up to this."""
@@ -30,6 +33,11 @@ class Questions(Protocol):
     @property
     def prompts(self) -> Sequence[tuple[int, Sequence[int]]]:
         """The ids of all prompts, each with the number of its task."""
+        ...
+
+    @property
+    def held(self) -> Mapping[str, Sequence[int]]:
+        """Which are never asked to learn from, by task."""
         ...
 
     def chosen(self, step: int) -> Sequence[int]:
@@ -85,15 +93,43 @@ class Rollouts:
         }
         return _laid_out(texts, beside)
 
+    def held(self) -> HeldOut:
+        """Give the questions to measure with, by task: they are asked anew each time."""
+        return {task: Held(Examined(self, numbers), 0) for task, numbers in self.questions.held.items()}
+
+    def examine(self, numbers: Sequence[int]) -> Rows:
+        """Give the likeliest reply to each of some questions as rows, so that their loss is what is to be minimised.
+
+        That is minus the mean reward, plus the pull to the model as it was: a reply's advantage is its whole reward.
+        """
+        written = [self._asked(number, [Drawing(self.goal.tokens, ends=self.ends)])[0] for number in numbers]
+        rewards = [self.questions.grade(n, [said])[0] for n, said in zip(numbers, written, strict=True)]
+        texts = [(*self.questions.prompts[n], self._ids(said)) for n, said in zip(numbers, written, strict=True)]
+        by_reply = self.goal.average == "reply"
+        gains = [
+            reward * (1 if by_reply else self.goal.tokens / max(len(reply), 1))
+            for reward, (_, _, reply) in zip(rewards, texts, strict=True)
+        ]
+        beside = {
+            "advantages": np.asarray(gains, np.float32),
+            "rewards": np.asarray(rewards, np.float32),
+            "units": np.ones(len(texts), np.int64),
+        }
+        return _laid_out(texts, beside)
+
     def _written(self, number: int, step: int, place: int) -> list[Written]:
         """Reply to a question several times."""
-        task, ids = self.questions.prompts[number]
         seed = (self.seed + ((step * self.goal.questions + place) << 16)) % (1 << 62)
         # what is drawn hangs on the seed and the prompt alone: each reply has a seed of its own
         each = [
             Drawing(self.goal.tokens, self.goal.temperature, seed=seed + n, ends=self.ends)
             for n in range(self.goal.replies)
         ]
+        return self._asked(number, each)
+
+    def _asked(self, number: int, each: Sequence[Drawing]) -> list[Written]:
+        """Let the policy reply as it is now, once for each way of drawing."""
+        task, ids = self.questions.prompts[number]
         decoder, training = self.policy.decoder, self.policy.decoder.training
         decoder.eval()
         if self.policy.adapted is not None:
@@ -107,6 +143,18 @@ class Rollouts:
         """Give a reply with the token that ended it, which is learnt, too; a reply that was cut short has none."""
         end = [] if written.cut or not self.ends else [self.ends[0]]
         return [*written.ids, *end]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Questions to measure with, a few at a time: each pass over them is an exam of the policy as it then is."""
+
+    rollouts: Rollouts
+    numbers: Sequence[int]
+
+    def __iter__(self) -> Iterator[Rows]:
+        for first in range(0, len(self.numbers), EXAMINED):
+            yield self.rollouts.examine(self.numbers[first : first + EXAMINED])
 
 
 def _laid_out(texts: Sequence[tuple[int, Sequence[int], Sequence[int]]], beside: Mapping[str, Any]) -> Rows:

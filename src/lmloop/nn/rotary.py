@@ -7,9 +7,11 @@ Shape letters: B rows, T places, N heads, H width of a head.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from lmloop.nn.shape import Shape, Stretch
 
@@ -22,16 +24,42 @@ def frequencies(shape: Shape) -> Tensor:
 
 
 def angles(frequencies_F: Tensor, positions_BT: Tensor) -> tuple[Tensor, Tensor]:
-    """Give cosine and sine for each place, of shape (B, 1, T, H)."""
-    half_B1TF = positions_BT[:, None, :, None].float() * frequencies_F
-    whole_B1TH = torch.cat((half_B1TF, half_B1TF), dim=-1)
-    return whole_B1TH.cos(), whole_B1TH.sin()
+    """Give cosine and sine for each place, of shape (B, T, 1, H)."""
+    half_BT1F = positions_BT[:, :, None, None].float() * frequencies_F
+    whole_BT1H = torch.cat((half_BT1F, half_BT1F), dim=-1)
+    return whole_BT1H.cos(), whole_BT1H.sin()
 
 
-def turn(x_BNTH: Tensor, cosine_B1TH: Tensor, sine_B1TH: Tensor) -> Tensor:
+def turn(x_BTNH: Tensor, cosine_BT1H: Tensor, sine_BT1H: Tensor) -> Tensor:
     """Turn queries or keys by the angles of their places."""
-    first, second = x_BNTH.chunk(2, dim=-1)
-    return x_BNTH * cosine_B1TH + torch.cat((-second, first), dim=-1) * sine_B1TH
+    if torch.compiler.is_compiling() or not (torch.is_grad_enabled() and x_BTNH.requires_grad):
+        return _turn(x_BTNH, cosine_BT1H, sine_BT1H)
+    turned: Tensor = Turned.apply(x_BTNH, cosine_BT1H, sine_BT1H)  # type: ignore[no-untyped-call]
+    return turned
+
+
+class Turned(torch.autograd.Function):
+    """A turn whose gradient is turned back, so that nothing but the angles need be kept."""
+
+    @staticmethod
+    def forward(ctx: Any, *given: Tensor) -> Tensor:  # noqa: D102
+        ctx.save_for_backward(*given[1:])
+        return _turn(*given)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, pull: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102
+        cosine, sine = ctx.saved_tensors
+        return _turn(pull, cosine, -sine), None, None
+
+
+def _turn(x_BTNH: Tensor, cosine_BT1H: Tensor, sine_BT1H: Tensor) -> Tensor:
+    half = x_BTNH.shape[-1] // 2
+    first, second = x_BTNH.chunk(2, dim=-1)
+    turned = x_BTNH * cosine_BT1H
+    turned[..., :half].addcmul_(second, sine_BT1H[..., :half], value=-1)
+    turned[..., half:].addcmul_(first, sine_BT1H[..., half:])
+    return turned
 
 
 def _stretched(plain_F: Tensor, stretch: Stretch) -> Tensor:

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
@@ -82,7 +82,7 @@ class Trainer:
         self.learner.recompute(training.computing.recompute)
         self.model: nn.Module = self.learner.decoder
         self.wrapped = self.ranks.wrap(self.learner, learner.layers, training.computing.parallel)
-        self.carried = Carried(self.model, self.learner.optimizers(training.update), self.ranks)
+        self.carried = Carried(self.learner, self.learner.optimizers(training.update), self.ranks)
         self.now = _Now()
         self.flops = learner.flops_per_token(training.context)
         self._saved = time.monotonic()
@@ -98,6 +98,11 @@ class Trainer:
         Raises:
             StepError: it went back over and over again, and it did not help.
         """
+        for _ in self.steps(watch, start):
+            pass
+
+    def steps(self, watch: Watch, start: Path | None = None) -> Iterator[int]:
+        """Train as :meth:`run` does, and give the number of each step before it is done: others may have a turn."""
         torch.manual_seed(self.training.seed)
         computing = self._resume(start)
         watch = watch if self.ranks.first else _Blind()
@@ -108,7 +113,7 @@ class Trainer:
         peak = speed.peak_flops(computing.precision, self.ranks.device)
         pace = self._trial(computing, peak)
         if computing.compile == "auto":
-            on = speed.pays(computing, pace.seconds_left, self.ranks.device)
+            on = self.learner.compiles and speed.pays(computing, pace.seconds_left, self.ranks.device)
             computing = replace(computing, compile="on" if on else "off")
         if computing.compile == "on":
             run = torch.compile(self.wrapped, dynamic=False)  # type: ignore[assignment]
@@ -120,6 +125,7 @@ class Trainer:
             if self.now.step == 0 and self.training.measure_first and self.held:
                 self._measure(watch)
             while self.now.step < self.training.steps and not self._enough():
+                yield self.now.step
                 self._advance(run, watch, peak)
 
     def _advance(self, run: nn.Module, watch: Watch, peak: float) -> None:
@@ -166,7 +172,7 @@ class Trainer:
             # every target of the whole step weighs the same, however they fall into rows, parts and ranks
             (loss * (world / valid)).backward()
             total += shown
-        trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+        trained = [weight for _, weight in self.learner.trained()]
         norm = nn.utils.clip_grad_norm_(trained, self.training.update.clip)
         return self.ranks.sums(*total), float(whole(norm)), valid
 

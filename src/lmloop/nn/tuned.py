@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lmloop.core.errors import LmloopError
 from lmloop.core.method import Method
 from lmloop.core.rows import Rows
-from lmloop.nn.adapters.adapted import Adapted
+from lmloop.nn.adapters.adapted import Adapted, is_of_adapter
 from lmloop.nn.adapters.attach import attach
 from lmloop.nn.adapters.layout import places
 from lmloop.nn.adapters.lowrank import matrix
@@ -22,6 +22,7 @@ from lmloop.nn.goals.settings import Goal
 from lmloop.nn.inference.drawing import Drawing
 from lmloop.nn.opening import base_of, bearer, goes_on, only_task, open_adapted, open_plain
 from lmloop.nn.policy import Policy
+from lmloop.nn.recalled import Recalled
 from lmloop.nn.shape import Shape
 from lmloop.nn.tuning import Tuning
 
@@ -50,6 +51,22 @@ def open_policy(folder: Path, method: Method | None, goal: Goal, seed: int) -> P
     return Policy(decoder, adapted, reference)
 
 
+def open_policies(folder: Path, methods: Mapping[str, Method], seed: int) -> dict[str, Policy]:
+    """Open a model once, with a new adapter on it for each method, under its name; each begins as it would alone.
+
+    What the bare model says is computed once for all. A model that is kept in four bits is so for all of them.
+
+    Raises:
+        LmloopError: a name is none, or what lies in the folder cannot be merged.
+    """
+    decoder, recalled = open_plain(folder), Recalled()
+    found = {}
+    for name, method in methods.items():
+        found[name] = Policy(decoder, attach(bearer(decoder), method, seed, name))
+        found[name].recalled = recalled
+    return found
+
+
 def check_merging(policy: Policy, tasks: Sequence[str]) -> None:
     """See that an adapter can be merged when it is tuned.
 
@@ -64,9 +81,14 @@ def check_merging(policy: Policy, tasks: Sequence[str]) -> None:
 
 def sizes(policy: Policy) -> tuple[int, int]:
     """Count the weights that are trained, and those of the bare model."""
-    weights = list(policy.decoder.parameters())
-    trained = sum(weight.numel() for weight in weights if weight.requires_grad)
-    return trained, trained if policy.adapted is None else sum(w.numel() for w in weights if not w.requires_grad)
+    if policy.adapted is None:
+        whole = sum(weight.numel() for weight in policy.decoder.parameters() if weight.requires_grad)
+        return whole, whole
+    named = list(policy.decoder.named_parameters())
+    # a new head is trained, and is no adapter's
+    head = sum(weight.numel() for name, weight in named if weight.requires_grad and not is_of_adapter(name))
+    bare = sum(weight.numel() for name, weight in named if not weight.requires_grad)
+    return policy.adapted.trainable + head, bare
 
 
 def forecast(shape: Shape, method: Method | None) -> tuple[int, int]:

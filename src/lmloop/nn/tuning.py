@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lmloop.core.rows import Rows
+from lmloop.nn.adapters.adapted import is_of_adapter
 from lmloop.nn.foreign import Foreign
 from lmloop.nn.goals.base import Aim
 from lmloop.nn.goals.dpo import DpoAim
@@ -47,6 +48,7 @@ class Tuning(Learner):
         self.routed = policy.adapted is not None and any(
             getattr(rider, "router", None) is not None for rider in policy.adapted.riders().values()
         )
+        self.compiles = not self.routed  # how many tokens an expert has is another number in each step
         self.shows = (*self.aim.shows, *(("routing",) if self.routed else ()))
 
     @property
@@ -86,12 +88,19 @@ class Tuning(Learner):
         else:
             super().recompute(on)
 
+    def trained(self) -> list[tuple[str, nn.Parameter]]:
+        """List the weights that are trained: not those of other adapters on the same model."""
+        adapted = self.policy.adapted
+        if adapted is None:
+            return super().trained()
+        own = {id(weight) for weight in adapted.parameters()}
+        return [(name, weight) for name, weight in super().trained() if id(weight) in own or not is_of_adapter(name)]
+
     def optimizers(self, update: Update) -> list[Optimizer]:
         """Give AdamW over the adapter's groups (and a new head, if there is one); else what a whole model has."""
         if self.policy.adapted is None:
             return optimizers(self.decoder, update)
         groups = self.policy.adapted.groups(update.learning_rate, update.weight_decay)
-        inside = {id(weight) for weight in self.policy.adapted.parameters()}
-        others = [weight for weight in self.decoder.parameters() if weight.requires_grad and id(weight) not in inside]
+        others = [weight for name, weight in self.trained() if not is_of_adapter(name)]
         head = [{"params": others, "weight_decay": 0.0}] if others else []
         return [adamw([*groups, *head], update)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shutil import copyfile
 from typing import Any, ClassVar
 
 from lmloop.core.errors import RecipeError
@@ -10,7 +11,8 @@ from lmloop.core.method import AnyMethod
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.weights import outside_weights, write_model
 from lmloop.kernels.tokenizing import FILE, copy_tokenizer
-from lmloop.nn.opening import base_of, bearer, is_ours, open_plain, plain_of, write_base
+from lmloop.nn.huggingface import GENERATION
+from lmloop.nn.opening import base_of, bearer, is_ours, open_plain, plain_of, stack_of, write_base
 from lmloop.report import blocks
 
 
@@ -42,8 +44,9 @@ class AdapterUpcycle(Step):
         return cls.model_validate({"method": {"use": "molora", "experts": 2, "rank": 8}, "loras": loras})
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
-        """Name the folders that no step made by their files."""
-        return outside_weights([base / name for name in (*self.loras, self.base) if name], digest)
+        """Name the folders that no step made by their files, and by those of what they sit on."""
+        folders = [base / name for name in (*self.loras, self.base) if name]
+        return outside_weights(folders if self.base else [one for each in folders for one in stack_of(each)], digest)
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Put the mixture on the model, fill its experts, and write it."""
@@ -56,7 +59,10 @@ class AdapterUpcycle(Step):
         adapted, lost = upcycle(bearer(open_plain(base)), self.method, folders, context.seed)
         save(adapted, out, base.name)
         write_base(out, base)
-        copy_tokenizer(folders[0] if (folders[0] / FILE).is_file() else plain_of(base), out)
+        source = folders[0] if (folders[0] / FILE).is_file() else plain_of(base)
+        copy_tokenizer(source, out)
+        if (source / GENERATION).is_file():
+            copyfile(source / GENERATION, out / GENERATION)
         write_model(out, {"use": "lmloop" if is_ours(plain_of(base)) else "transformers"})
         most = max(lost.values(), default=0.0)
         figures = (

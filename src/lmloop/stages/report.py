@@ -28,13 +28,16 @@ class Report(Step):
     takes: ClassVar[tuple[Kind, ...]] = tuple(kind for kind in get_args(Kind) if kind not in ("log", "report"))
     makes: ClassVar[Kind] = "report"
 
+    tells: ClassVar[bool] = True
+
     title: str = "What was made, and from what"
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Gather the blocks of all ancestors and write the page."""
         cards = _gather(inputs)
-        home = inputs[0].path.parent
+        home = inputs[0].run.parent
         sections = [_section(card, home) for card in cards]
+        sections += [_part(item) for item in inputs if item.part]
         shown = [section for section in sections if section.blocks]
         shown += _changes(inputs)
         lineage = Section("lineage", "what came from what", blocks=(_lineage(cards),))
@@ -47,7 +50,7 @@ def _gather(inputs: Sequence[Artifact]) -> list[Card]:
     """List the cards of the inputs and of all they came from, parents before children."""
     found: dict[str, Card] = {}
     for item in inputs:
-        deepest_first = sorted(ancestors(item.path.parent, item.path), key=lambda ancestor: -ancestor.depth)
+        deepest_first = sorted(ancestors(item.run.parent, item.run), key=lambda ancestor: -ancestor.depth)
         found.update((ancestor.folder, ancestor.card) for ancestor in deepest_first if ancestor.card)
     return list(found.values())
 
@@ -56,6 +59,12 @@ def _section(card: Card, home: Path) -> Section:
     place = home / card.folder / BLOCKS
     shown = blocks.read(place) if place.exists() else ()
     return Section(card.id, card.use, card.folder, card.key, card.seconds, shown)
+
+
+def _part(item: Artifact) -> Section:
+    place = item.path / BLOCKS
+    shown = blocks.read(place) if place.exists() else ()
+    return Section(item.id, "a part of its result", item.run.name, blocks=tuple(shown))
 
 
 def _changes(inputs: Sequence[Artifact]) -> list[Section]:

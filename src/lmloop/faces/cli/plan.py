@@ -67,15 +67,20 @@ def _plan(recipe: "Recipe", home: Path) -> "list[Planned]":
 def _forecasts(steps: "Sequence[Planned]", recipe: "Recipe", home: Path) -> dict[str, str]:
     """Ask the steps that are to be made what they will cost, where their inputs are there."""
     from lmloop.core.errors import LmloopError
+    from lmloop.core.recipe import split_wire
     from lmloop.core.step import Artifact, Context
 
     by_id = {step.wired.id: step for step in steps}
     found = {}
     for step in steps:
-        wires = [by_id.get(wire) for wire in step.wired.wires]
-        if step.state != "make" or any(wire is None or wire.state != "kept" for wire in wires):
+        wires = [(by_id.get(source), part) for source, part in map(split_wire, step.wired.wires)]
+        if step.state != "make" or any(made is None or made.state != "kept" for made, _ in wires):
             continue
-        inputs = [Artifact(w.wired.step.makes, home / w.folder, w.key, w.wired.id) for w in wires if w is not None]
+        inputs = [
+            Artifact(made.wired.step.makes, home / made.folder, made.key, made.wired.id).named(part)
+            for made, part in wires
+            if made is not None
+        ]
         try:
             told = step.wired.step.forecast(inputs, Context(seed=recipe.seed, base=recipe.folder))
         except LmloopError:

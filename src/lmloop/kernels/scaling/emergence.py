@@ -3,8 +3,11 @@
 Scores over a ladder of models, each with its scale (a loss, falling), are told apart by: Spearman's rank correlation
 with scale; linearity and breakthroughness (Srivastava et al. 2022, "Beyond the Imitation Game", appendix B): the
 gain divided by the root mean square, and by the root median square, of the steps from model to model; and the band
-in which chance alone would lie. A task that jumps under exact match and climbs evenly under a continuous metric owes
-its jump to the metric (Schaeffer et al. 2023, "Are Emergent Abilities of Large Language Models a Mirage?").
+in which chance alone would lie. There the models are even; ours may be bunched, and then a long way between two of
+them makes a large step out of an even climb. So each step is divided by the distance of its two models, in loss or in
+the logarithm of size, and weighs as much as that distance: over an even ladder it is what was published. A task that
+jumps under exact match and climbs evenly under a continuous metric owes its jump to the metric (Schaeffer et al. 2023,
+"Are Emergent Abilities of Large Language Models a Mirage?").
 """
 
 from collections.abc import Sequence
@@ -24,6 +27,9 @@ SHARP = 3.0
 """A rise is sharp whose breakthroughness is so many times its linearity (an even rise: 1; noise alone: about 1.5)."""
 SIGNAL, INVERSE = 0.5, -0.5
 FEWEST = 4
+"""In fewer places nothing can be said of how a metric rises."""
+TOGETHER = 0.1
+"""Models nearer than this share of the mean distance are taken for one: what they differ by is noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +47,27 @@ class Series:
     chance: float = 0.0
     items: int = 0
 
+    def places(self) -> tuple[Floats, Floats]:
+        """Give where models stand, and their score there; those that stand together are one, with their mean.
+
+        Losses, which are negative here, stand as they are, and sizes by their logarithm.
+        """
+        stand = np.log(self.scale) if (self.scale > 0).all() else self.scale
+        near = TOGETHER * (stand[-1] - stand[0]) / max(1, len(stand) - 1)
+        group, first = [0], stand[0]
+        for place in stand[1:]:
+            apart = place - first > near
+            first = place if apart else first
+            group.append(group[-1] + apart)
+        counts = np.bincount(group)
+        return np.bincount(group, stand) / counts, np.bincount(group, self.scores) / counts
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How a series rises: rank correlation with scale, linearity, breakthroughness (infinite where most steps are 0).
 
-    ``above`` is how many models lie above what chance could give.
+    Over n places an even rise has n - 1 for both. ``above`` is how many models lie above what chance could give.
     """
 
     rho: float
@@ -62,13 +83,15 @@ class Shape:
 
 def shape(series: Series) -> Shape:
     """Measure how a series rises."""
-    scores, steps = series.scores, np.diff(series.scores)
+    places, scores = series.places()
+    ways = np.diff(places)
     gain = float(scores.max() - scores.min()) * (1 if scores.argmax() >= scores.argmin() else -1)
-    mean, median = float(np.sqrt(np.mean(steps**2))), float(np.sqrt(np.median(steps**2)))
+    squares, weights = (np.diff(scores) / ways * ways.mean()) ** 2, ways / ways.sum()
+    mean, median = float(np.sqrt(squares @ weights)), float(np.sqrt(_median(squares, weights)))
     linearity = gain / mean if mean else 0.0
     breakthroughness = gain / median if median else (float("inf") if gain > 0 else 0.0)
     limit = chance_band(series.chance, series.items)[1]
-    return Shape(spearman(series.scale, scores), linearity, breakthroughness, int((scores > limit).sum()))
+    return Shape(spearman(series.scale, series.scores), linearity, breakthroughness, int((series.scores > limit).sum()))
 
 
 def chance_band(chance: float, items: int) -> tuple[float, float]:
@@ -94,7 +117,7 @@ def spearman(left: Floats, right: Floats) -> float:
 
 def judge(series: Sequence[Series]) -> Verdict:
     """Judge one task by its series under every metric."""
-    if max(len(each.scores) for each in series) < FEWEST:
+    if max(len(each.places()[0]) for each in series) < FEWEST:
         return "too few models"
     shapes = [(each, shape(each)) for each in series]
     smooth = [found for each, found in shapes if each.continuous]
@@ -130,6 +153,14 @@ def brier(logprobs: Sequence[float], right: int) -> float:
     share /= share.sum()
     share[right] -= 1
     return float((share**2).sum())
+
+
+def _median(values: Floats, weights: Floats) -> float:
+    """Give the value with half of the weight below it; the mean of two where the half falls between them."""
+    order = np.argsort(values)
+    passed = np.cumsum(weights[order])
+    below, above = np.searchsorted(passed, [0.5 - 1e-9, 0.5 + 1e-9])
+    return float(values[order][below] + values[order][min(above, len(values) - 1)]) / 2
 
 
 def _ranks(values: Floats) -> Floats:

@@ -173,6 +173,11 @@ class Adapted:
             self.frame.inputs = replace(self.frame.inputs, active=None)
 
 
+def is_of_adapter(name: str) -> bool:
+    """Say whether a model's weight is an adapter's, by its name."""
+    return ".adapters." in name or f"{GATES}." in name
+
+
 def experts_alike(rider: Rider) -> list[list[float]]:
     """Give the cosines between the changes B_e A_e of all its linears, from products in their rank spaces alone."""
     gram = torch.stack([_products(A.detach().float(), B.detach().float()) for A, B in _pairs(rider)]).sum(0)

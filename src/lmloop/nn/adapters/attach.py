@@ -11,7 +11,7 @@ from torch import nn
 from lmloop.core.errors import LmloopError
 from lmloop.core.method import Method
 from lmloop.core.sites import FeedForwards, LowRank, Rescale, Serial, Site
-from lmloop.nn.adapters.adapted import GATES, Adapted
+from lmloop.nn.adapters.adapted import GATES, Adapted, is_of_adapter
 from lmloop.nn.adapters.feedforward import FeedForwardRider
 from lmloop.nn.adapters.frame import Frame
 from lmloop.nn.adapters.layout import form, head_width, places
@@ -45,7 +45,7 @@ def attach(model: nn.Module, method: Method, seed: int = 0, name: str = "default
     if (how := method.quantised()) is not None:
         quantise_linears(model, [place.name for place in found if place.part != "block"], how)
     for key, weight in model.named_parameters():
-        if ".adapters." not in key and not key.startswith(f"{GATES}."):
+        if not is_of_adapter(key):
             weight.requires_grad_(False)
     chance = torch.Generator().manual_seed(seed)
     shared = _shared(model, sites, name, chance)

@@ -6,7 +6,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from lmloop.nn.adapters.adapted import GATES, Adapted
+from lmloop.nn.adapters.adapted import Adapted, is_of_adapter
 from lmloop.nn.adapters.lowrank import matrix
 from lmloop.nn.adapters.merging import merged_weights
 from lmloop.nn.adapters.nf4 import Linear4
@@ -28,8 +28,7 @@ def merged_state(adapted: Adapted, task: int | None = None) -> dict[str, Tensor]
     state = {f"{name}.weight": matrix(model.get_submodule(name)) for name in folded}
     for name, value in model.state_dict().items():
         module, _, kind = name.rpartition(".")
-        ours = ".adapters." in name or name.startswith(f"{GATES}.")
-        if not ours and (module not in folded or kind == "bias"):
+        if not is_of_adapter(name) and (module not in folded or kind == "bias"):
             state[name] = value
     for place, (weight, bias) in merged_weights(adapted, task).items():
         state[f"{place}.weight"] = weight

@@ -129,6 +129,7 @@ class Grpo(Referring):
     beta: float = Field(default=0.02, ge=0)
     scaled: bool = True
     average: Literal["reply", "tokens"] = "reply"
+    measured: int = Field(default=64, ge=1)
 
 
 GOALS = ("sft", "dpo", "ipo", "kto", "orpo", "simpo", "reward", "grpo")

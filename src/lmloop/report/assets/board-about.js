@@ -17,7 +17,7 @@
     const names = Object.keys(suite.models).sort((a, b) => (suite.models[b].total ?? -1) - (suite.models[a].total ?? -1));
     const number = (value) => value === null || value === undefined ? "–" : value.toFixed(2);
     return [made("h3", {}, suite.title), table(["Model", "Average", ...entries], names.map((name) => [name, made("b", {}, number(suite.models[name].total)), ...entries.map((entry) => number(suite.models[name].entries[entry]))])),
-      made("p", { class: "words" }, [suite.about, suite.source ? ` Source: ${suite.source}.` : ""])];
+      made("p", { class: "words" }, [suite.about, ...(suite.source ? [" ", made("a", { href: suite.source, rel: "noreferrer" }, "Source")] : [])])];
   }));
 
   const ends = (found, share) => !found ? "–" : [made("b", {}, worth(found.mean, share)), found.low === null ? "" : made("small", {}, ` ${worth(found.low, share)} to ${worth(found.high, share)}`)];

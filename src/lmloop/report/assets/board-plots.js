@@ -54,6 +54,7 @@
         const y = top + 9 * (number - (cells.length - 1) / 2);
         const tip = `${model}, ${each.name}\n${worth(found.mean, each.share)} (${worth(found.low, each.share)} to ${worth(found.high, each.share)})`;
         parts.push(drawn("g", { class: shade(model), "data-tip": tip }, [
+          each.share ? drawn("rect", { class: "bar-of", x: left, y: y - 3.5, width: Math.max(0, x(found.mean) - left), height: 7, rx: 2 }) : "",
           drawn("line", { class: "whisker", x1: x(found.low), x2: x(found.high), y1: y, y2: y }), drawn("circle", { class: "point", cx: x(found.mean), cy: y, r: 4 })]));
       });
     });
@@ -68,7 +69,7 @@
     made("input", { type: "checkbox", checked: shown.has(name), onchange: (event) => { if (event.target.checked) shown.add(name); else shown.delete(name); drawPlots(); } }),
     made("i", { class: shade(name), "aria-hidden": "true" }), name]))));
   plots.classList.toggle("alone", shares.length < 3);
-  part("plots").append(picks, plots, made("p", { class: "words" }, "Points with intervals of 95 %; the dashed line is what guessing would give. A column that is no share has a scale of its own."));
+  part("plots").append(picks, plots, made("p", { class: "words" }, "Bars and points with intervals of 95 %; the dashed line is what guessing would give. A column that is no share has a scale of its own."));
   drawPlots();
 
   /* Who is better than whom. */

@@ -23,6 +23,7 @@
     });
   };
   const shownColumns = () => data.columns.filter((each) => each.name.toLowerCase().includes(state.columns));
+  const between = (found, share) => [worth(found.mean, share), reach(found, share) && `(${reach(found, share)})`].filter(Boolean).join(" ");
   const ranks = ([low, high]) => low === high ? `rank ${low}` : `rank ${low}–${high}`;
 
   const head = (name, label, under, numeric = true) => {
@@ -54,14 +55,14 @@
       each.level.includes(model) ? "not surely worse than the best" : "worse than the best (Holm, 5 %)"];
     return made("td", { class: `number${each.level.includes(model) ? " level" : ""}`, style: { "--deep": deep(found, each) } },
       made("button", { type: "button", class: "cell", "data-tip": tip.join("\n"), onclick: () => explain(model, each) },
-        [made("b", {}, worth(found.mean, each.share)), made("small", {}, [reach(found, each.share), " · ", ranks(found.ranks)]), warned.map((text) => made("small", { class: "warn" }, text))]));
+        [made("b", {}, worth(found.mean, each.share)), made("small", {}, reach(found, each.share)), made("small", {}, ranks(found.ranks)), warned.map((text) => made("small", { class: "warn" }, text))]));
   };
   const drawAverage = (model) => {
     const found = data.average.means[model];
     if (!found) return made("td", { class: "number none" }, "–");
     return made("td", { class: `number${data.average.level.includes(model) ? " level" : ""}` },
       made("button", { type: "button", class: "cell", "data-tip": `the plain mean of ${data.average.columns.length} columns`, onclick: () => explainAverage(model) },
-        [made("b", {}, worth(found.mean, true)), made("small", {}, [reach(found, true), " · ", ranks(found.ranks)])]));
+        [made("b", {}, worth(found.mean, true)), made("small", {}, reach(found, true)), made("small", {}, ranks(found.ranks))]));
   };
 
   const draw = () => {
@@ -86,25 +87,25 @@
     if (names.length < 2) return "";
     const rows = names.map((name) => [name, found.groups[name]]).sort((a, b) => b[1].mean - a[1].mean);
     return [made("h4", {}, `By group (${names.length})`), made("table", { class: "options" }, rows.map(([name, group]) =>
-      made("tr", {}, [made("td", { dir: "auto" }, name), made("td", {}, `${worth(group.mean, each.share)} ${reach(group, each.share)} · ${count(group.n)} items`)])))];
+      made("tr", {}, [made("td", { dir: "auto" }, name), made("td", {}, `${between(group, each.share)} · ${count(group.n)} items`)])))];
   };
   const clean = (found, each) => !found.clean ? "" : [made("h4", {}, "Contamination"), facts([
     ["training data", found.clean.read.join(", ")],
     ["documents read", count(found.clean.documents)],
     ["questions seen there", `${count(found.clean.seen)} of ${count(found.clean.items)} (${rate(found.clean.seen, found.clean.items)})`],
-    ["score without them", found.clean.n ? `${worth(found.clean.mean, each.share)} (${worth(found.clean.low, each.share)} to ${worth(found.clean.high, each.share)}), ${count(found.clean.n)} items` : "no item is left"],
+    ["score without them", found.clean.n ? `${between(found.clean, each.share)}, ${count(found.clean.n)} items` : "no item is left"],
   ])];
   const explain = (model, each) => {
     const found = cell(model, each.name);
     const about = data.models.find((one) => one.name === model);
     open(`${model} · ${each.name}`, [
       facts([
-        [each.metric, `${worth(found.mean, each.share)} ${reach(found, each.share)}`],
-        ["95 %", `${worth(found.low, each.share)} to ${worth(found.high, each.share)}`],
+        [each.metric, `${worth(found.mean, each.share)}`],
+        ["95 %", reach(found, each.share)],
         ["standard error", worth(found.se, each.share)],
         ["items", `${count(found.n)}${found.clusters < found.n ? ` in ${count(found.clusters)} clusters` : ""}`],
-        ["macro", found.macro ? `${worth(found.macro.mean, each.share)} ${reach(found.macro, each.share)}` : ""],
-        ...Object.entries(found.others).map(([name, other]) => [name, `${worth(other.mean, each.share)} ${reach(other, each.share)}`]),
+        ["macro", found.macro ? between(found.macro, each.share) : ""],
+        ...Object.entries(found.others).map(([name, other]) => [name, between(other, each.share)]),
         ["no answer found", `${count(found.failed)} (${rate(found.failed, found.items)})`],
         ["cut by the limit", `${count(found.cut)} (${rate(found.cut, found.items)})`],
         ["no reply", found.errors ? `${count(found.errors)}, left out of the score` : ""],
@@ -120,28 +121,31 @@
   const explainAverage = (model) => {
     const found = data.average.means[model];
     open(`${model} · average`, [
-      facts([["mean", `${worth(found.mean, true)} ${reach(found, true)}`], ["rank", ranks(found.ranks)], ["items", count(found.n)]]),
+      facts([["mean", worth(found.mean, true)], ["95 %", reach(found, true)], ["rank", ranks(found.ranks)], ["items", count(found.n)]]),
       made("h4", {}, "Columns, each counting the same"),
       facts(data.average.columns.map((name) => [name, worth(cell(model, name).mean, true)])),
     ]);
   };
 
-  /* Files of what is shown. */
+  /* Files of what is shown; suites, whose averages go from 0 to 100, come last. */
+  const suites = data.suites ?? [];
   const rows = () => {
     const columns = shownColumns();
-    const names = ["model", ...(data.average ? ["average"] : []), ...columns.flatMap((each) => [each.name, `${each.name} low`, `${each.name} high`])];
+    const names = ["model", ...(data.average ? ["average"] : []), ...columns.flatMap((each) => [each.name, `${each.name} low`, `${each.name} high`]), ...suites.map((suite) => suite.title)];
     return [names, ...shownModels().map((model) => [model, ...(data.average ? [data.average.means[model]?.mean ?? ""] : []),
-      ...columns.flatMap((each) => { const found = score(model, each.name); return found ? [found.mean, found.low, found.high] : ["", "", ""]; })])];
+      ...columns.flatMap((each) => { const found = score(model, each.name); return found ? [found.mean, found.low, found.high] : ["", "", ""]; }),
+      ...suites.map((suite) => suite.models[model]?.total ?? "")])];
   };
   const quoted = (value) => /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : value;
   const csv = () => rows().map((row) => row.map(quoted).join(",")).join("\n") + "\n";
   const markdown = () => {
     const columns = shownColumns();
     const line = (cells) => `| ${cells.join(" | ")} |`;
-    const heads = ["model", ...(data.average ? ["average"] : []), ...columns.map((each) => each.name)];
+    const heads = ["model", ...(data.average ? ["average"] : []), ...columns.map((each) => each.name), ...suites.map((suite) => suite.title)];
     return [line(heads), line(heads.map(() => "---")), ...shownModels().map((model) => line([model,
-      ...(data.average ? [data.average.means[model] ? `${worth(data.average.means[model].mean, true)} ${reach(data.average.means[model], true)}` : "–"] : []),
-      ...columns.map((each) => { const found = score(model, each.name); return found ? `${worth(found.mean, each.share)} ${reach(found, each.share)}` : "–"; })]))].join("\n") + "\n";
+      ...(data.average ? [data.average.means[model] ? between(data.average.means[model], true) : "–"] : []),
+      ...columns.map((each) => { const found = score(model, each.name); return found ? between(found, each.share) : "–"; }),
+      ...suites.map((suite) => suite.models[model]?.total?.toFixed(2) ?? "–")]))].join("\n") + "\n";
   };
 
   const toggle = (label, name) => made("label", {}, [made("input", { type: "checkbox", checked: state[name], onchange: (event) => { state[name] = event.target.checked; draw(); } }), label]);
@@ -157,7 +161,7 @@
       made("button", { type: "button", class: "small", onclick: () => download("board.md", markdown(), "text/markdown") }, "Markdown")]),
     ]),
     made("div", { class: "scroll", tabindex: "0" }, table),
-    made("p", { class: "words" }, ["Shares in percent, ± half of the 95 % interval (clustered where items share a source). ", made("b", {}, "Bold"),
+    made("p", { class: "words" }, ["Shares in percent, with intervals of 95 % (clustered where items share a source). ", made("b", {}, "Bold"),
       ": the best, and those that a paired test with Holm's correction cannot tell from it. A rank is an interval, too: all of a column's hold at once in 95 % of cases. Click a number for how it was got."]),
   );
   const twice = data.columns.filter((each) => each.differs.length);

@@ -23,11 +23,11 @@ const Board = (() => {
   const cell = (model, name) => data.cells[`${model}\n${name}`];
   const shade = (model) => shades[data.models.findIndex((each) => each.name === model) % shades.length];
 
-  /* A share is written in percent; anything else as it is. */
+  /* A share is written in percent; anything else as it is, from 100 on without a fraction. */
   const worth = (value, share) => value === null || value === undefined ? "–"
-    : share ? (100 * value).toFixed(1) : String(Number(value.toPrecision(4)));
+    : share ? (100 * value).toFixed(1) : Math.abs(value) >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(4)));
   const signed = (value, share) => value === null ? "–" : `${value < 0 ? "−" : "+"}${worth(Math.abs(value), share)}`;
-  const reach = (found, share) => found.se === null ? "" : `± ${worth((found.high - found.low) / 2, share)}`;
+  const reach = (found, share) => found.low === null || found.low === found.high ? "" : `${worth(found.low, share)} to ${worth(found.high, share)}`;
   const rate = (number, all) => all ? `${(100 * number / all).toFixed(number && number / all < 0.1 ? 1 : 0)} %` : "–";
   const chances = (p) => p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
 

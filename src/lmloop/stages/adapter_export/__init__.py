@@ -8,7 +8,7 @@ from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.weights import outside_weights
-from lmloop.nn.opening import ADAPTER, base_of
+from lmloop.nn.opening import ADAPTER, base_of, stack_of
 from lmloop.report import blocks
 from lmloop.stages.adapter_export.forms import AnyForm, Merged
 from lmloop.stages.adapter_export.writing import Opened, Written, write
@@ -49,8 +49,10 @@ class AdapterExport(Step):
         return cls(adapter=str(write_tiny(base)))
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
-        """Name the folders that no step made by their files."""
-        return outside_weights([base / name for name in (self.adapter, self.base) if name], digest)
+        """Name the folders that no step made by their files, and by those of what they sit on."""
+        folders = [base / name for name in (self.adapter, self.base) if name]
+        # an adapter that is given its model's folder need not know it
+        return outside_weights(folders if self.base else [one for each in folders for one in stack_of(each)], digest)
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Open the adapter on its model, and write it in the form."""

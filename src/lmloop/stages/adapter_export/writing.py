@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.weights import write_model
 from lmloop.kernels.tokenizing import FILE, Tokenizer, copy_tokenizer
+from lmloop.nn.huggingface import GENERATION
 from lmloop.nn.noted import loads_of
 from lmloop.nn.opening import is_ours, plain_of, read_shape, tasks_of, write_base
 from lmloop.stages.adapter_export.forms import Distilled, Expert, Form, Gguf, Merged, Tasks
@@ -18,7 +19,6 @@ from lmloop.stages.adapter_export.forms import Distilled, Expert, Form, Gguf, Me
 if TYPE_CHECKING:
     from lmloop.nn.adapters.adapted import Adapted
 
-GENERATION = "generation_config.json"
 GGUF = "model.gguf"
 
 

@@ -32,6 +32,7 @@ class Emergence(Step):
     tasks by name, give the band of guessing.
     """
 
+    version: ClassVar[int] = 2
     takes: ClassVar[tuple[Kind, ...]] = ("weights", "tokens")
     makes: ClassVar[Kind] = "scores"
     needs_input: ClassVar[bool] = False

@@ -62,7 +62,10 @@ def _shapes(tasks: Mapping[str, Sequence[Series]]) -> blocks.Table:
                 (series.task, series.metric, round(found.rho, 3), f"{found.linearity:.3g}", jump, first, last, above)
             )
     columns = ("task", "metric", "rho", "linearity", "breakthroughness", "smallest", "largest", "above chance")
-    note = "Over n models an even rise has n - 1 for both; a jump has a far higher breakthroughness."
+    note = (
+        "Steps are for the distance of their two models. Over n places an even rise has n - 1 for both; a jump has a "
+        "far higher breakthroughness."
+    )
     return blocks.Table("How each rises", columns, tuple(rows), note=note)
 
 

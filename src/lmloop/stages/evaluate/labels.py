@@ -59,7 +59,7 @@ def model_names(inputs: Sequence[Artifact], models: Mapping[str, Part]) -> list[
     Raises:
         RecipeError: two have one name.
     """
-    found: list[tuple[str, Part | Path, str]] = [(item.id, item.path, item.path.name) for item in inputs]
+    found: list[tuple[str, Part | Path, str]] = [(item.id, item.path, item.run.name) for item in inputs]
     found += [(name, part, _run(part)) for name, part in models.items()]
     names = [name for name, _, _ in found]
     if twice := {name for name in names if names.count(name) > 1}:

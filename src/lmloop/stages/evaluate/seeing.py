@@ -12,7 +12,7 @@ def show(scores: Scores) -> list[blocks.Block]:
     """Draw scores and rates."""
     micro, macro = scores.chief(), scores.chief(macro=True)
     rates = {(rate.model, rate.task): rate for rate in scores.rates if not rate.group}
-    columns = ("model", "task", "metric", "score", "± (95 %)", "macro", "items", "no answer", "cut", "no reply")
+    columns = ("model", "task", "metric", "score", "95 %", "macro", "items", "no answer", "cut", "no reply")
     rows = []
     for key, score in micro.items():
         other = macro.get(key)
@@ -21,7 +21,7 @@ def show(scores: Scores) -> list[blocks.Block]:
                 *key,
                 score.metric,
                 round(score.mean, 4),
-                round((score.high - score.low) / 2, 4),
+                f"{score.low:.4f} to {score.high:.4f}",
                 round(other.mean, 4) if other else None,
                 *_counted(rates[key]),
             )

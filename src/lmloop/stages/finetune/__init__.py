@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
@@ -18,16 +18,16 @@ from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import DROPPED, list_shards, prune
 from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.extras import need
-from lmloop.core.method import build_method
+from lmloop.core.method import Method, build_method
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.core.task import AnyTask
 from lmloop.core.weights import MODEL, outside_weights, write_model
 from lmloop.kernels.tokenizing import FILES, TEMPLATE, Tokenizer, copy_tokenizer
 from lmloop.nn.goals.settings import AnyGoal, Grpo, Sft
-from lmloop.nn.huggingface import CONFIG
+from lmloop.nn.huggingface import CONFIG, GENERATION
 from lmloop.nn.launching import launch
 from lmloop.nn.noted import TRAINED
-from lmloop.nn.opening import goes_on, is_ours, plain_of, read_shape
+from lmloop.nn.opening import goes_on, is_ours, plain_of, read_shape, stack_of
 from lmloop.nn.tables import ComputeTable, every
 from lmloop.nn.training import Training
 from lmloop.report import blocks
@@ -37,17 +37,19 @@ from lmloop.stages.finetune.job import Data, Job
 from lmloop.stages.finetune.process import BASELINE, carry_out
 from lmloop.stages.finetune.rendering import Reading, RenderTask, keep, render_shard, template_digest, total
 from lmloop.stages.finetune.seeing import describe
-from lmloop.stages.finetune.settings import DataTable, EvaluateTable, MethodOrFull, OptimizerTable, ScheduleTable
+from lmloop.stages.finetune.settings import DataTable, EvaluateTable, Methods, OptimizerTable, ScheduleTable
+from lmloop.stages.finetune.several import carry_out_several, check_several, describe_several, jobs_of
 
 CONTEXT = 512
-GENERATION = "generation_config.json"
 
 
 class Finetune(Step):
     """Tune a model on records: prompts and replies, preferences, or documents.
 
     The model is an input that is weights, or ``base``, a folder in Hugging Face's form. ``method`` is an adapter
-    (``lora``, ``mixlora`` and others), or ``full`` for all weights. ``objective`` is ``sft``, ``dpo``, ``ipo``,
+    (``lora``, ``mixlora`` and others), ``full`` for all weights, or a table of adapters under names of your own:
+    ``{ narrow = { use = "lora", rank = 4 }, mixed = "mixlora" }``. They are tuned at once on one model in memory, each
+    in a folder of its own, which later steps read as ``STEP/NAME``. ``objective`` is ``sft``, ``dpo``, ``ipo``,
     ``kto``, ``orpo``, ``simpo``, ``reward`` or ``grpo``. ``context`` is the tokens of a row (0: 512,
     or all that the model was made for), ``epochs`` how often all
     is read, ``batch`` the tokens of a step (by default an epoch has about 50 steps).
@@ -65,7 +67,7 @@ class Finetune(Step):
     needs_input: ClassVar[bool] = False
 
     base: str = ""
-    method: MethodOrFull = None
+    method: Methods = None
     objective: AnyGoal = Sft()
     context: int = Field(default=0, ge=0)
     epochs: float = Field(default=1.0, gt=0)
@@ -90,11 +92,30 @@ class Finetune(Step):
         return cls.model_validate(said)
 
     def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
-        """Name the model to start from by its files."""
-        found = outside_weights([base / self.base] if self.base else [], digest)
+        """Name the model to start from by its files, and by those of what it sits on."""
+        found = outside_weights(stack_of(base / self.base) if self.base else [], digest)
         if found is not None and not found["files"]:
             raise DataError(f"there is no model in {base / self.base}", hint=f"a model has a {CONFIG} and safetensors")
         return found
+
+    def check_inputs(self, kinds: Collection[Kind]) -> None:
+        """See whether several adapters can be tuned at once.
+
+        Raises:
+            RecipeError: they cannot.
+        """
+        if isinstance(self.method, dict):
+            check_several(self.method, self.objective, self.optimizer, self.compute.ranks)
+        elif isinstance(self.optimizer.learning_rate, dict):
+            raise RecipeError("optimizer.learning_rate: a table names rates of several adapters", hint="give a number")
+
+    def parts(self) -> tuple[str, ...]:
+        """Name the adapters beside each other, or the baseline."""
+        return tuple(self._several) or ((BASELINE,) if self.baseline else ())
+
+    def is_whole(self) -> bool:
+        """Say that several adapters are no one model."""
+        return not self._several
 
     def forecast(self, inputs: list[Artifact], context: Context) -> str:
         """Say how many weights are trained, and how many operations the records cost at most."""
@@ -107,9 +128,11 @@ class Finetune(Step):
         if not is_ours(plain_of(folder)):
             return ""
         shape = read_shape(folder)
-        trained, whole = forecast(shape, self.method)
+        methods: list[Method | None] = [*self._several.values()] or [self._first]
+        sizes = [forecast(shape, method) for method in methods]
         records = sum(shard.rows for shard in list_shards([item.path for item in inputs if item.kind == "records"]))
-        return planning.forecast_line(shape, (trained, whole), records, round(records * self.epochs * self.context))
+        tokens = round(records * self.epochs * self.context) * len(methods)
+        return planning.forecast_line(shape, (sum(size for size, _ in sizes), sizes[0][1]), records, tokens)
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Tune, and write the model with its tokenizer."""
@@ -117,7 +140,7 @@ class Finetune(Step):
         folder = self._folder(inputs, context)
         if not self.context:
             return self._fitted(folder).run(inputs, out, context)
-        if self.baseline and goes_on(folder, self.method):
+        if self.baseline and goes_on(folder, self._first):
             raise RecipeError("what goes on with trained experts has no baseline: a LoRA would begin from nothing")
         self._tokenizer(folder, out)
         if self.objective.reads == "tasks":
@@ -125,16 +148,43 @@ class Finetune(Step):
         else:
             results = self._render(inputs, out, context)
             job = self._job(folder, results, out, context)
+        if self._several:
+            shown, metrics = self._at_once(job, results, context)
+            blocks.write(out / BLOCKS, shown)
+            return metrics
         self._train(job, context)
-        back_end = "lmloop" if is_ours(plain_of(folder)) else "transformers"
-        write_model(out, {"use": "reward" if self.objective.use == "reward" else back_end})
-        with draft(out / GENERATION) as place:
-            place.write_text(json.dumps({"eos_token_id": list(job.ends)}), encoding="utf-8")
+        self._complete(job)
         if self.baseline:
             self._beside(job, context)
         shown, metrics = describe(job, results)
         blocks.write(out / BLOCKS, shown)
         return metrics
+
+    @property
+    def _several(self) -> Mapping[str, Method]:
+        """The adapters that are tuned at once, by name; none where there is one method, or none."""
+        return self.method if isinstance(self.method, dict) else {}
+
+    @property
+    def _first(self) -> Method | None:
+        """The method, or the first of several; None where all weights are tuned."""
+        return next(iter(self.method.values()), None) if isinstance(self.method, dict) else self.method
+
+    def _at_once(self, job: Job, results: list[Result], context: Context) -> tuple[list[blocks.Block], Metrics]:
+        """Tune several adapters, each in its folder, with all that opens it."""
+        jobs = jobs_of(job, self._several, self.optimizer)
+        carry_out_several(jobs, context.progress)
+        for one in jobs.values():
+            copy_tokenizer(job.out, one.out)
+            self._complete(one)
+        return describe_several(jobs, results)
+
+    def _complete(self, job: Job) -> None:
+        """Write beside a tuned model what opens it, and which tokens end a reply."""
+        back_end = "lmloop" if is_ours(plain_of(job.base)) else "transformers"
+        write_model(job.out, {"use": "reward" if self.objective.use == "reward" else back_end})
+        with draft(job.out / GENERATION) as place:
+            place.write_text(json.dumps({"eos_token_id": list(job.ends)}), encoding="utf-8")
 
     def _fitted(self, folder: Path) -> "Finetune":
         """Fill in the context."""
@@ -201,31 +251,35 @@ class Finetune(Step):
         self._check(names)
         specs = [task.spec() for task in self.tasks]
         encoder = encoder_of(out, self.context)
-        asked = ask(specs, encoder, goal, context.seed)
+        asked = ask(specs, encoder, goal, context.seed, self.evaluate.held)
         length = round(sum(len(ids) for _, ids in asked.prompts) / len(asked.prompts)) + goal.tokens
-        steps = max(1, round(self.epochs * len(asked.prompts) / goal.questions))
-        texts = ["\n".join(turn.text for turn in record.prompt) for _, record, _ in asked.questions]
-        samples = [(task, text, ids) for (task, ids), text in zip(asked.prompts, texts, strict=True)]
+        steps = max(1, round(self.epochs * len(asked.learnt) / goal.questions))
+        shown = [number for held in asked.held.values() for number in held] or asked.learnt
+        texts = {number: "\n".join(turn.text for turn in asked.questions[number][1].prompt) for number in shown}
+        samples = [(asked.prompts[number][0], texts[number], asked.prompts[number][1]) for number in shown]
         job = Job(
             base=folder,
-            method=self.method.spec() if self.method is not None else None,
+            method=self._first.spec() if self._first is not None else None,
             goal=goal.model_dump(),
             data=Data((), (), names, [1.0] * len(names), self.epochs, self.context, False),
             training=self._steps(folder, steps, goal.questions * goal.replies, length, context),
             tokenizer=out,
             out=out,
             merged=self.merged,
+            best=self.evaluate.best,
             samples=samples[: self.evaluate.samples],
             ends=reply_ends(encoder),
             tasks=specs,
+            held_share=self.evaluate.held,
         )
         return job, [_left(asked, names, out)]
 
     def _check(self, tasks: Sequence[str]) -> None:
         """See that the settings go together."""
-        planning.check_method(self.method, self.optimizer.use, tasks)
-        if self.baseline and self.method is None:
-            raise RecipeError("a baseline is a LoRA beside a method", hint='name one: method = "mixlora"')
+        for method in self._several.values() or (self._first,):
+            planning.check_method(method, self.optimizer.use, tasks)
+        if self.baseline and (self.method is None or self._several):
+            raise RecipeError("a baseline is a LoRA beside one method", hint='name one: method = "mixlora"')
 
     def _job(self, folder: Path, results: list[Result], out: Path, context: Context) -> Job:
         tasks = sorted({name for result in results for kind in ("train", "held") for name in result["tasks"][kind]})
@@ -245,7 +299,7 @@ class Finetune(Step):
         )
         return Job(
             base=folder,
-            method=self.method.spec() if self.method is not None else None,
+            method=self._first.spec() if self._first is not None else None,
             goal=self.objective.model_dump(),
             data=data,
             training=self._training(folder, data, context),
@@ -278,7 +332,7 @@ class Finetune(Step):
             context=length,
             seed=context.seed,
             schedule=self.schedule.schedule(steps),
-            update=self.optimizer.update(planning.learning_rate(shape, self.method, self.objective)),
+            update=self.optimizer.of("").update(planning.learning_rate(shape, self._first, self.objective)),
             computing=self.compute.computing(context.workers),
             evaluate_every=every(steps, self.evaluate.every, planning.EVALUATIONS),
             checkpoint_every=every(steps, None, planning.CHECKPOINTS),
@@ -321,8 +375,9 @@ def _left(asked: Asked, names: Sequence[str], out: Path) -> Result:
     if why:
         keep(out / DROPPED / "00000.parquet", [record for record, _ in asked.left], why)
     prune(out / DROPPED, {"00000.parquet"} if why else set())
-    tasks = Counter(names[number] for number, _, _ in asked.questions)
-    return {"counts": {"train": len(asked.questions)}, "by_task": dict(tasks), "reasons": dict(Counter(why))}
+    tasks = Counter(names[asked.questions[number][0]] for number in asked.learnt)
+    held = sum(map(len, asked.held.values()))
+    return {"counts": {"train": len(asked.learnt), "held": held}, "by_task": dict(tasks), "reasons": dict(Counter(why))}
 
 
 def _samples(results: Sequence[Result], tasks: Sequence[str], most: int) -> list[tuple[int, str, list[int]]]:

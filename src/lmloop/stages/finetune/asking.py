@@ -1,7 +1,7 @@
 """Tasks as rewards: their questions as prompts, and their grades of what is written behind them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class Asked:
     """All questions: the number of its task, its record, and the ids of its prompt; ``each`` are asked in a step.
 
-    ``left`` are those that cannot be asked, each with the reason.
+    ``held`` are the numbers of those to measure with, by task: they are never learnt from. ``left`` are those that
+    cannot be asked, each with the reason.
     """
 
     tasks: Sequence[Task]
@@ -37,15 +38,21 @@ class Asked:
     each: int
     seed: int
     left: Sequence[tuple[Record, str]] = ()
+    held: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    @cached_property
+    def learnt(self) -> list[int]:
+        """The numbers of those that are learnt from."""
+        held = {number for numbers in self.held.values() for number in numbers}
+        return [number for number in range(len(self.questions)) if number not in held]
 
     def chosen(self, step: int) -> list[int]:
         """Choose a step's questions: every one once, before any comes again."""
-        count = len(self.questions)
+        count = len(self.learnt)
         places = np.arange(step * self.each, (step + 1) * self.each, dtype=np.int64)
         turns = places // count
         parts = [shuffled(places[turns == turn] % count, count, f"{self.seed}/{turn}") for turn in np.unique(turns)]
-        found: list[int] = np.concatenate(parts).tolist()
-        return found
+        return [self.learnt[place] for place in np.concatenate(parts).tolist()]
 
     @cached_property
     def prompts(self) -> list[tuple[int, Sequence[int]]]:
@@ -74,8 +81,10 @@ def encoder_of(folder: Path, context: int) -> Encoder:
     return Encoder(Tokenizer.load(folder), Template.load(folder), "last", context, "cut")
 
 
-def ask(specs: Sequence[Any], encoder: Encoder, goal: Grpo, seed: int) -> Asked:
+def ask(specs: Sequence[Any], encoder: Encoder, goal: Grpo, seed: int, held: float = 0.0) -> Asked:
     """Collect the questions of tasks; what does not fit into the context before a reply is left out, and kept.
+
+    A share of each task's questions, ``held``, is there to measure with, but no more than the goal's ``measured``.
 
     Raises:
         RecipeError: a task does not ask for one written reply, or nothing is left to ask.
@@ -97,7 +106,24 @@ def ask(specs: Sequence[Any], encoder: Encoder, goal: Grpo, seed: int) -> Asked:
                 left.append((record, str(unfit)))
     if not found:
         raise RecipeError("the tasks have no question that fits the context", hint="raise context, or lower tokens")
-    return Asked(tasks, found, encoder.tokenizer, goal.questions, seed, left)
+    return Asked(
+        tasks, found, encoder.tokenizer, goal.questions, seed, left, _held(tasks, found, (held, goal.measured), seed)
+    )
+
+
+def _held(
+    tasks: Sequence[Task], questions: Sequence[tuple[int, Record, list[int]]], how_many: tuple[float, int], seed: int
+) -> dict[str, list[int]]:
+    """Choose by the seed which questions of each task are held out: at least one, if there are two."""
+    share, most = how_many
+    found = {}
+    for number, task in enumerate(tasks):
+        mine = [place for place, (of, _, _) in enumerate(questions) if of == number]
+        wanted = min(max(round(share * len(mine)), 1), most, len(mine) - 1) if share else 0
+        if wanted > 0:
+            order = shuffled(np.arange(len(mine), dtype=np.int64), len(mine), f"{seed}/held/{number}")
+            found[task.name()] = sorted(mine[place] for place in order[:wanted].tolist())
+    return found
 
 
 def _fitting(encoder: Encoder, prompt: Prompt, tokens: int) -> list[int]:

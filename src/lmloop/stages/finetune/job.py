@@ -65,7 +65,8 @@ class Job:
 
     ``base`` is the model's folder, ``method`` and ``goal`` are what recipes say of them; without a method all weights
     are tuned. ``samples`` are prompts to reply to in the end: the number of the task, the prompt as text and as ids;
-    ``ends`` are the tokens that end a reply. ``tasks`` are what recipes say of tasks that reward.
+    ``ends`` are the tokens that end a reply. ``tasks`` are what recipes say of tasks that reward. ``name`` tells the
+    adapter from others that are tuned at once; ``held_share`` is that of the questions to measure with.
     """
 
     base: Path
@@ -81,6 +82,8 @@ class Job:
     sample_tokens: int = 60
     ends: Sequence[int] = ()
     label: str = "train"
+    name: str = ""
+    held_share: float = 0.0
     tasks: Sequence[Mapping[str, Any]] = ()
 
     def write(self, path: Path) -> None:
@@ -115,7 +118,7 @@ class Job:
         """Collect the questions of the tasks that reward."""
         assert isinstance(self.settings, Grpo)
         encoder = encoder_of(self.tokenizer, self.data.context)
-        return ask(self.tasks, encoder, self.settings, self.training.seed)
+        return ask(self.tasks, encoder, self.settings, self.training.seed, self.held_share)
 
     def held(self) -> HeldOut:
         """Open the rows to measure with, by task."""

@@ -81,11 +81,12 @@ def said_before(job: Job, trainable: int) -> list[str]:
     shape, training = read_shape(job.base), job.training
     tokens = training.steps * training.tokens_per_step
     method = "all weights" if job.method is None else job.method["use"]
+    who = f"{job.name}, {method}" if job.name else method
     # frozen weights need no gradient of their own: two passes of three
     flops = tokens * shape.flops_per_token(training.context) * (1 if job.method is None else 2 / 3)
     return [
         f"  model: {shape.layers} layers of width {shape.width}, {shape.parameters / MEGA:.2f} million parameters; "
-        f"{method} trains {trainable:,} ({trainable / shape.parameters:.2%}) at {training.update.learning_rate:g}",
+        f"{who} trains {trainable:,} ({trainable / shape.parameters:.2%}) at {training.update.learning_rate:g}",
         f"  tuning ({job.settings.use}): {training.steps:,} steps of {training.rows} rows, up to {tokens:,} tokens "
         f"from {', '.join(job.data.tasks)}; {flops:.2g} operations",
     ]

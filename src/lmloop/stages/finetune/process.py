@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from lmloop.core.progress import Progress
 from lmloop.core.rows import Batches
+from lmloop.kernels.example_rows import ExampleBatches
 from lmloop.kernels.tokenizing import Tokenizer
 from lmloop.nn.noted import ROUTING, TRAINED, note
 from lmloop.stages.finetune.job import Job
@@ -12,6 +13,8 @@ from lmloop.stages.finetune.watching import Watching
 
 if TYPE_CHECKING:
     from lmloop.nn.policy import Policy
+    from lmloop.nn.rollouts import Rollouts
+    from lmloop.nn.trainer import Trainer
     from lmloop.nn.tuning import Tuning
 
 SAMPLES, BASELINE = "samples.json", "baseline"
@@ -21,20 +24,38 @@ ROUTED_PARTS = 16
 
 def carry_out(job: Job, progress: Progress) -> None:
     """Tune, in this process; the first of several ranks speaks, and writes the result."""
-    from lmloop.nn.trainer import Trainer
-    from lmloop.nn.tuned import check_merging, open_policy, sizes, take, weights_a_rank
-    from lmloop.nn.tuning import Tuning
+    from lmloop.nn.tuned import open_policy
 
     policy = open_policy(job.base, job.build_method(), job.settings, job.training.seed)
-    if job.merged:
-        check_merging(policy, job.data.tasks)
-    trained, whole = sizes(policy)
-    tuning = Tuning(policy, job.settings)
-    trainer = Trainer(tuning, job.training, _batches(job, policy), job.held(), job.out)
-    for line in said_before(job, trained) if trainer.ranks.first else ():
-        progress.say(line)
+    trainer = begin(job, policy, progress)
     with Watching(job, progress) as watch:
         trainer.run(watch)
+    finish(job, policy, trainer)
+    trainer.ranks.leave()
+
+
+def begin(job: Job, policy: "Policy", progress: Progress) -> "Trainer":
+    """Make the trainer of a policy, and say what it is going to do."""
+    from lmloop.nn.trainer import Trainer
+    from lmloop.nn.tuned import check_merging, sizes
+    from lmloop.nn.tuning import Tuning
+
+    if job.merged:
+        check_merging(policy, job.data.tasks)
+    batches = _batches(job, policy)
+    held = job.held() if isinstance(batches, ExampleBatches) else batches.held()
+    trainer = Trainer(Tuning(policy, job.settings), job.training, batches, held, job.out)
+    for line in said_before(job, sizes(policy)[0]) if trainer.ranks.first else ():
+        progress.say(line)
+    return trainer
+
+
+def finish(job: Job, policy: "Policy", trainer: "Trainer") -> None:
+    """Take the best weights of a training that is done, look at what became of it, and write the model."""
+    from lmloop.nn.tuned import open_policy, sizes, take, weights_a_rank
+    from lmloop.nn.tuning import Tuning
+
+    tuning, (trained, whole) = Tuning(policy, job.settings), sizes(policy)
     best = trainer.checkpoints / "best"
     if job.best and best.exists():
         trainer.load(best)
@@ -49,10 +70,9 @@ def carry_out(job: Job, progress: Progress) -> None:
         _write(job, policy)
         note(job.out, TRAINED, {"trained": trained, "whole": whole, "a_rank": weights_a_rank(policy)})
     trainer.ranks.wait()
-    trainer.ranks.leave()
 
 
-def _batches(job: Job, policy: "Policy") -> Batches:
+def _batches(job: Job, policy: "Policy") -> "ExampleBatches | Rollouts":
     """Open the rows to train on: examples, or what the policy itself writes."""
     from lmloop.nn.goals.settings import Grpo
     from lmloop.nn.rollouts import Rollouts

@@ -46,10 +46,11 @@ def _numbers(job: Job, metrics: Metrics, written: Written) -> blocks.Numbers:
         blocks.Figure("loss", round(float(metrics["loss"]), 3), caption=f"{job.settings.unit}, over the last steps"),
     ]
     for task in job.data.tasks[:3]:
-        if f"loss/{task}" in metrics:
-            before, after = metrics[f"before/{task}"], metrics[f"loss/{task}"]
+        what, earlier = ("reward", "before/reward") if f"reward/{task}" in metrics else ("loss", "before")
+        if f"{what}/{task}" in metrics:
+            before, after = metrics[f"{earlier}/{task}"], metrics[f"{what}/{task}"]
             caption = f"held out; {float(before):.3f} before"
-            figures.append(blocks.Figure(f"loss, {task}", round(float(after), 3), caption=caption))
+            figures.append(blocks.Figure(f"{what}, {task}", round(float(after), 3), caption=caption))
     figures.append(blocks.Figure("tokens a second", metrics.get("tokens_per_second"), caption="the middle step"))
     return blocks.Numbers("The tuning", tuple(figures))
 
@@ -72,15 +73,18 @@ def _metrics(job: Job, written: Written, results: Sequence[Result]) -> Metrics:
         some = max(1, len(rewards) // 10)
         metrics |= {"before/reward": sum(rewards[:some]) / some, "reward": sum(rewards[-some:]) / some}
     if written.held:
-        best = _best(job, written)
+        best = best_of(job, written)
         metrics["best_step"] = best["step"]
         for task, score in best["held"].items():
-            metrics[f"before/{task}"] = written.held[0]["held"][task]["loss"]
+            first = written.held[0]["held"][task]
+            metrics[f"before/{task}"] = first["loss"]
+            if "reward" in first:
+                metrics[f"before/reward/{task}"] = first["reward"]
             metrics |= {f"{name}/{task}": value for name, value in score.items() if name not in UNTOLD}
     if (job.out / BASELINE).is_dir():
         metrics["baseline/trained"] = _size(job.out / BASELINE)["trained"]
         other = Written.read(job.out / BASELINE)
-        held = _best(job, other)["held"] if other.held else {}
+        held = best_of(job, other)["held"] if other.held else {}
         metrics |= {f"baseline/loss/{task}": score["loss"] for task, score in held.items()}
     metrics |= {f"drop/{NAME}/{why}": count for why, count in total(results, "reasons").items()}
     return {**metrics, "cut": counts.get("cut", 0), **written.rates()}
@@ -106,27 +110,28 @@ def _beside(job: Job, written: Written) -> list[blocks.Block]:
     assert job.method is not None
     named = {str(job.method["use"]): written, "lora of equal size": other}
     lines = [
-        blocks.Line(name, each.measured_at, tuple(_mean(row) for row in each.held)) for name, each in named.items()
+        blocks.Line(name, each.measured_at, tuple(mean_loss(row) for row in each.held)) for name, each in named.items()
     ]
     rows = []
     for name, each, place in zip(named, named.values(), (job.out, job.out / BASELINE), strict=True):
-        best = _best(job, each)
+        best = best_of(job, each)
         rows.append(
-            (name, _size(place)["trained"], *(best["held"][task]["loss"] for task in best["held"]), _mean(best))
+            (name, _size(place)["trained"], *(best["held"][task]["loss"] for task in best["held"]), mean_loss(best))
         )
-    columns = ("", "trained weights", *(f"loss, {task}" for task in _best(job, written)["held"]), "mean")
+    columns = ("", "trained weights", *(f"loss, {task}" for task in best_of(job, written)["held"]), "mean")
     return [
         blocks.Table("Beside a LoRA of equal size", columns, tuple(rows), note="held out"),
         blocks.Curve("Held-out loss, both", tuple(lines), "step", job.settings.unit),
     ]
 
 
-def _best(job: Job, written: Written) -> Mapping[str, Any]:
+def best_of(job: Job, written: Written) -> Mapping[str, Any]:
     """Give the measurement whose weights were kept."""
-    return min(written.held, key=_mean) if job.best else written.held[-1]
+    return min(written.held, key=mean_loss) if job.best else written.held[-1]
 
 
-def _mean(row: Mapping[str, Any]) -> float:
+def mean_loss(row: Mapping[str, Any]) -> float:
+    """Give the mean of a measurement's held-out losses."""
     found: float = sum(score["loss"] for score in row["held"].values()) / len(row["held"])
     return found
 
@@ -140,9 +145,9 @@ def _data(results: Sequence[Result]) -> list[blocks.Block]:
     tasks, reasons = total(results, "by_task"), total(results, "reasons")
     counts = total(results, "counts")
     figures = [blocks.Figure("examples", counts["train"], caption="to learn from")]
+    figures.append(blocks.Figure("held out", counts.get("held", 0), caption="to measure with"))
     if "tokens" in counts:  # questions that are answered by the model itself have none
         figures += [
-            blocks.Figure("held out", counts.get("held", 0), caption="to measure with"),
             blocks.Figure("tokens", counts["tokens"], caption=f"{counts['learnt']:,} of them are learnt"),
             blocks.Figure("cut", counts.get("cut", 0), caption="texts that lost their end"),
         ]

@@ -1,8 +1,9 @@
 """What a tuning can be told in tables, beside its method and its objective."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import Field, PlainValidator, SerializeAsAny
 
 from lmloop.core.method import Method, build_method
 from lmloop.core.outside import OutsideFile
@@ -10,14 +11,19 @@ from lmloop.nn import tables
 from lmloop.nn.tables import Table
 
 FULL = "full"
+Rate = Annotated[float, Field(gt=0)]
 
 
 def _method(spec: Any) -> Any:
+    if isinstance(spec, Mapping) and "use" not in spec:
+        if not spec:
+            raise ValueError("it names no adapter")
+        return {str(name): build_method(one) for name, one in spec.items()}
     return None if spec is None or spec == FULL else build_method(spec)
 
 
-MethodOrFull = Annotated[SerializeAsAny[Method] | None, BeforeValidator(_method)]
-"""A method, or None (``"full"`` in a recipe) to tune all weights."""
+Methods = Annotated[SerializeAsAny[Method] | dict[str, SerializeAsAny[Method]] | None, PlainValidator(_method)]
+"""A method; several under names of their own, tuned at once; or None (``"full"`` in a recipe) to tune all weights."""
 
 
 class DataTable(Table):
@@ -37,10 +43,19 @@ class DataTable(Table):
 
 
 class OptimizerTable(tables.OptimizerTable):
-    """The optimizer; the learning rate follows from method, objective and width unless it is set."""
+    """The optimizer; the learning rate follows from method, objective and width unless it is set.
 
+    For several adapters it may be a table of theirs: ``{ narrow = 1e-3, mixed = 5e-4 }``.
+    """
+
+    learning_rate: Rate | dict[str, Rate] | None = None  # type: ignore[assignment]
     weight_decay: float = Field(default=0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
+
+    def of(self, name: str) -> "OptimizerTable":
+        """Give the table of one adapter."""
+        said = self.learning_rate
+        return self.model_copy(update={"learning_rate": said.get(name)}) if isinstance(said, dict) else self
 
 
 class ScheduleTable(tables.ScheduleTable):

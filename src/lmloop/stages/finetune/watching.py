@@ -16,6 +16,7 @@ class Watching(LiveLine):
 
     def __init__(self, job: Job, progress: Progress) -> None:
         super().__init__(job.training, job.out, progress, job.label)
+        self.who = f"{job.name}, " if job.name else ""
 
     def measured(self, step: int, scores: "Mapping[str, Score]", model: Any) -> None:
         """Say the held-out losses."""
@@ -23,4 +24,4 @@ class Watching(LiveLine):
         for name, score in scores.items():
             more = [f"{key} {value:.3f}" for key, value in score.more.items() if key != "routing"]
             told.append(f"{name} {score.loss:.3f}" + (f" ({', '.join(more)})" if more else ""))
-        self.progress.say(f"  step {step}: held-out loss: {', '.join(told)}")
+        self.progress.say(f"  {self.who}step {step}: held-out loss: {', '.join(told)}")

@@ -105,17 +105,8 @@ def _beside(told: Mapping[str, Any]) -> list[str]:
     heads = ["model", *(metric["name"] for metric in metrics)]
     lines = ["", f"{told['task']} ({told['run']})", "", _line(heads), _line(["---"] * len(heads))]
     for name, numbers in told["models"].items():
-        lines.append(_line([name, *(with_ends(numbers.get(metric["name"]), metric["share"]) for metric in metrics)]))
+        lines.append(_line([name, *(with_reach(numbers.get(metric["name"]), metric["share"]) for metric in metrics)]))
     return [*lines, "", told["note"]]
-
-
-def with_ends(found: Mapping[str, Any] | None, share: bool) -> str:
-    """Write a score with the ends of its interval, which need not lie evenly about it; a dash where there is none."""
-    if not found:
-        return "–"
-    if found["low"] is None:
-        return written(found["mean"], share)
-    return f"{written(found['mean'], share)} ({written(found['low'], share)} to {written(found['high'], share)})"
 
 
 def ordered(data: Mapping[str, Any]) -> list[str]:
@@ -131,15 +122,18 @@ def ordered(data: Mapping[str, Any]) -> list[str]:
 
 
 def written(value: float | None, share: bool) -> str:
-    """Write a score: a share in percent."""
-    return "–" if value is None else f"{100 * value:.1f}" if share else f"{value:.4g}"
+    """Write a score: a share in percent, anything from 100 on without a fraction."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}" if share else f"{value:.0f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
 def with_reach(found: Mapping[str, Any] | None, share: bool) -> str:
-    """Write a score with half of its interval; a dash where there is none."""
+    """Write a score with the ends of its interval, which need not lie evenly about it; a dash where there is none."""
     if not found:
         return "–"
-    reach = "" if found["se"] is None else f" ± {written((found['high'] - found['low']) / 2, share)}"
+    low, high = found["low"], found["high"]
+    reach = "" if low == high else f" ({written(low, share)} to {written(high, share)})"
     return f"{written(found['mean'], share)}{reach}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmloop.report import blocks
-from lmloop.stages.leaderboard.exporting import ordered, with_ends, with_reach
+from lmloop.stages.leaderboard.exporting import ordered, with_reach
 
 
 def show(data: Mapping[str, Any]) -> list[blocks.Block]:
@@ -17,7 +17,7 @@ def show(data: Mapping[str, Any]) -> list[blocks.Block]:
         blocks.Figure("tasks", len(data["columns"])),
         blocks.Figure("best", names[0], caption="by the average" if data["average"] else data["columns"][0]["name"]),
     )
-    note = "± half of the 95 % interval; * the best, or not to be told from it (paired tests, Holm)."
+    note = "Intervals of 95 %; * the best, or not to be told from it (paired tests, Holm)."
     shares = [column for column in data["columns"] if column["share"]]
     bars = blocks.Bars(
         "Shares by task",
@@ -52,7 +52,7 @@ def _beside(told: Mapping[str, Any]) -> blocks.Block:
     """Draw the scores of a run that has no questions."""
     metrics = told["metrics"]
     rows = tuple(
-        (name, *(with_ends(numbers.get(metric["name"]), metric["share"]) for metric in metrics))
+        (name, *(with_reach(numbers.get(metric["name"]), metric["share"]) for metric in metrics))
         for name, numbers in told["models"].items()
     )
     columns = ("model", *(metric["name"] for metric in metrics))
