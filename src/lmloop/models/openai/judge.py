@@ -89,7 +89,7 @@ class Judge:
                 if not found:
                     self._cannot = RecipeError(
                         f"{self.url} does not tell how likely a given text is: {said['echo']}",
-                        hint="let it write its answers (--set TASK.by=writing), or serve it with vLLM or lmloop serve",
+                        hint="let it write answers (--set TASK.by=writing), or serve it with vLLM or lmloop serve",
                     )
                     raise self._cannot
                 _KNOWN[key] = found
