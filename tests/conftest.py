@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import HealthCheck, settings
 # a busy machine is slow, and that is no fault of what is tested
 settings.register_profile("lmloop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lmloop")
+
+# a shell's background jobs ignore ctrl-C, and so would all processes that tests start and then interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -340,7 +340,7 @@ def test_a_lora_of_equal_size_is_tuned_beside_a_mixture(place):
         ({"optimizer": {"use": "muon"}}, "muon changes whole matrices"),
         ({"objective": "dpo"}, "nothing says which reply is better: 144"),
         ({"objective": "dop"}, "no objective 'dop'"),
-        ({"baseline": True, "method": "full"}, "beside a method"),
+        ({"baseline": True, "method": "full"}, "beside one method"),
         ({"data": {"template": "none.jinja"}}, "no file"),
     ],
 )
