@@ -26,7 +26,7 @@ from lmloop.loadtest.local import local_server
 from lmloop.loadtest.server import Delays
 
 TOKENS = 256
-TIMES = 6
+TIMES = 16
 DELAYS = Delays(ttft=0.05, itl=0.008)
 LINE = "{:>5} {:10} {:>8} {:>8} {:>8} {:>12} {:>12}   {}"
 
