@@ -90,6 +90,8 @@ def test_defaults_of_a_stage_lie_under_each_of_its_steps(base: Path) -> None:
     general = ["defaults.curate.dropped=all"]
     assert clean(Recipe.read(base, general))["dropped"] == "all"
     assert clean(Recipe.read(base, [*general, "clean.dropped=sample"]))["dropped"] == "sample"
+    with pytest.raises(RecipeError, match="a table for a stage"):
+        Recipe.read(base, ["defaults=3"])
     child = base.with_name("child.toml")
     child.write_text('extends = "base.toml"\n[defaults.curate]\ndropped = "all"\n', encoding="utf-8")
     assert clean(Recipe.read(child))["dropped"] == "all"

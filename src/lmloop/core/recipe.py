@@ -71,7 +71,7 @@ class Recipe:
         """
         folder = folder or Path.cwd()
         _check_top(doc)
-        general = [item for item in sets if item.strip().startswith(f"{DEFAULTS}.")]
+        general = [item for item in sets if item.partition("=")[0].strip().split(".")[0] == DEFAULTS]
         doc = _apply(deepcopy(dict(doc)), general)
         doc = _apply({**doc, "step": _with_defaults(doc)}, [item for item in sets if item not in general])
         _check_top(doc)
