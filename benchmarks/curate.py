@@ -270,6 +270,8 @@ def environment(folder: Path, packages: Sequence[str]) -> Path | None:
 def take(corpus: Path, scratch: Path, megabytes: float) -> tuple[Path, float]:
     """Write the first megabytes of a corpus, a JSONL file or a folder of text files, as JSONL; gives file and MB."""
     place, total = scratch / f"corpus-{megabytes:g}.jsonl", 0
+    if place.resolve() == corpus.resolve():
+        raise SystemExit(f"{corpus} is where the corpus is to be written: copy it to another place first")
     with place.open("w", encoding="utf-8") as out:
         for number, text in enumerate(_texts(corpus)):
             out.write(json.dumps({"id": str(number), "text": text}, ensure_ascii=False) + "\n")
