@@ -5,6 +5,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 from pydantic import Field
@@ -64,13 +66,19 @@ class RowReader(ColumnReader):
 
 
 class Rows:
-    """Rows of one file on their way into batches."""
+    """Rows of one file on their way into batches; some of them may be columns already."""
 
     def __init__(self, reader: TableReader, source: Source) -> None:
         self.reader, self.source = reader, source
         self._begin()
 
     def _begin(self) -> None:
+        self.size = self.count = 0
+        self.columns: list[Batch] = []
+        self.broken: list[Reject] = []
+        self._begin_rows()
+
+    def _begin_rows(self) -> None:
         self.ids: list[str | None] = []
         self.texts: list[str] = []
         self.prompts: list[tuple[Turn, ...]] = []
@@ -78,7 +86,6 @@ class Rows:
         self.answers: list[int | None] = []
         self.metas: list[bytes] = []
         self.numbers: list[int] = []
-        self.size = 0
 
     def reject(self, reject: Reject) -> "Iterator[Batch | Reject]":
         """Put a reject behind the rows before it."""
@@ -87,13 +94,10 @@ class Rows:
 
     def rest(self) -> "Iterator[Batch | Reject]":
         """Give the rows that wait, if there are any, and begin the next batch."""
-        try:
-            batch = self._batch()
-        except UnicodeEncodeError:
-            yield from self._surrogates()
-            batch = self._batch()
-        if batch.num_rows:
-            yield batch
+        self._close_rows()
+        yield from reversed(self.broken)
+        if self.columns:
+            yield from pa.Table.from_batches(self.columns).combine_chunks().to_batches()
         self._begin()
 
     def add(self, row: dict[str, Any], number: int, place: str, size: int) -> "Iterator[Batch | Reject]":
@@ -102,14 +106,41 @@ class Rows:
         self.size += size
         if reject is not None:
             yield from self.reject(reject)
-        elif self.size >= BATCH_BYTES or len(self.texts) >= BATCH_ROWS:
+        elif self.size >= BATCH_BYTES or self.count >= BATCH_ROWS:
             yield from self.rest()
 
-    def _surrogates(self) -> Iterator[Reject]:
+    def extend(self, columns: Batch, sizes: npt.NDArray[np.int64]) -> "Iterator[Batch | Reject]":
+        """Add rows that are columns already, each of ``sizes`` bytes: as if one after the other were added."""
+        while columns.num_rows:
+            ends = np.cumsum(sizes)
+            count = min(BATCH_ROWS - self.count, int(np.searchsorted(ends, BATCH_BYTES - self.size)) + 1, len(sizes))
+            self._close_rows()
+            self.columns.append(columns.slice(0, count))
+            self.count += count
+            self.size += int(ends[count - 1])
+            if self.size >= BATCH_BYTES or self.count >= BATCH_ROWS:
+                yield from self.rest()
+            columns, sizes = columns.slice(count), sizes[count:]
+
+    def _close_rows(self) -> None:
+        """Make columns of the rows that wait one by one."""
+        if not self.texts:
+            return
+        try:
+            batch = self._batch()
+        except UnicodeEncodeError:
+            self._take_out_surrogates()
+            batch = self._batch()
+        self.columns += [batch] if batch.num_rows else []
+        self._begin_rows()
+
+    def _take_out_surrogates(self) -> None:
         """Take out the texts with half a surrogate pair, which are rare: that is why nobody looked before."""
         columns = (self.ids, self.texts, self.prompts, self.choices, self.answers, self.metas, self.numbers)
-        for place in reversed([place for place, text in enumerate(self.texts) if not _encodable(text)]):
-            yield Reject(f"{self.source.name}:{self.numbers[place]}", "lone surrogate", NO_TEXT)
+        broken = [place for place, text in enumerate(self.texts) if not _encodable(text)]
+        for place in broken:
+            self.broken.append(Reject(f"{self.source.name}:{self.numbers[place]}", "lone surrogate", NO_TEXT))
+        for place in reversed(broken):
             for column in columns:
                 del column[place]
 
@@ -129,21 +160,22 @@ class Rows:
                 text, prompt, options, answer = self._shaped(row, text)
                 for part in (text, *options, *(said for turn in prompt for said in (turn.role, turn.text))):
                     part.encode()
-            name = None if reader.id is None else row.get(reader.id)
-            meta = self._meta(row, place)
+            name = self.name(row)
+            meta = self.meta(row, place)
         except UnicodeEncodeError:
             return Reject(place, "lone surrogate", NO_TEXT)
         except LookupError as bad:
             return Reject(place, "no text", str(bad.args[0])[:EXCERPT], self.show(row))
         except (TypeError, ValueError, RecursionError) as bad:
             return Reject(place, "not a record", f"{type(bad).__name__}: {bad}"[:EXCERPT], self.show(row))
-        self.ids.append(None if name in (None, "") else str(name))
+        self.ids.append(name)
         self.texts.append(text)
         self.prompts.append(prompt)
         self.choices.append(options)
         self.answers.append(answer)
         self.metas.append(meta)
         self.numbers.append(number)
+        self.count += 1
         return None
 
     def _batch(self) -> Batch:
@@ -182,7 +214,21 @@ class Rows:
             raise LookupError(f"no field {reader.text!r} that holds text: {there}")
         return text, prompt, options, answer
 
-    def _meta(self, row: dict[str, Any], place: str) -> bytes:
+    def name(self, row: dict[str, Any]) -> str | None:
+        """Give the name that a row has by itself, if it has one.
+
+        Raises:
+            UnicodeEncodeError: half of a surrogate pair is in it.
+        """
+        own = None if self.reader.id is None else row.get(self.reader.id)
+        if own in (None, ""):
+            return None
+        name = str(own)
+        name.encode()
+        return name
+
+    def meta(self, row: dict[str, Any], place: str) -> bytes:
+        """Write the fields of a row that are kept beside its text, and its place, as JSON."""
         wanted = self.reader.meta
         if wanted != [ALL]:
             kept = {name: found for name in wanted if (found := _dig(row, name)) is not None}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -17,21 +17,54 @@ LINES = (".jsonl", ".ndjson", ".jsonlines")
 FORMATS = (*LINES, ".json")
 
 
-def json_rows(reader: TableReader, source: Source) -> Iterator[tuple[Any, int, int]]:
-    """Give each value of a file, or a :class:`Reject`, with its number from 1 (that of its line) and its size.
+class JsonFile:
+    """How the values of one file are read; ``by_line`` says whether each line is one."""
+
+    def __init__(self, reader: TableReader, source: Source) -> None:
+        self.reader, self.source = reader, source
+        self.encoding = _encoding(reader, source)
+        self.by_line = not unpacked_name(source.name).lower().endswith(".json") and not _is_wide(self.encoding)
+
+    def place(self, number: int) -> str:
+        """Name the place of a value."""
+        return f"{self.source.name}:{number}"
+
+    def object(self, line: bytes | None, number: int) -> dict[str, Any] | Reject | None:
+        """Read a line (None: it was too long), which is an object or rejected; an empty one gives None."""
+        if line is None:
+            return Reject(self.place(number), "line too long", f"over {self.reader.most} bytes")
+        if not line or line.isspace():
+            return None
+        encoding = self.encoding
+        if self.reader.encoding == "auto" and encoding.startswith("utf-8"):
+            encoding = "auto"
+        return self.checked(_parse(line, encoding, self.reader.max_replaced), number)
+
+    def checked(self, value: Any, number: int) -> dict[str, Any] | Reject:
+        """Give a value that is an object; any other is rejected."""
+        if isinstance(value, Reject):
+            return Reject(self.place(number), value.reason, value.detail, value.excerpt)
+        if isinstance(value, dict):
+            return value
+        return Reject(self.place(number), "not an object", type(value).__name__, excerpt(repr(value)))
+
+
+def json_rows(reader: TableReader, source: Source) -> Iterator[tuple[dict[str, Any] | Reject, int, int]]:
+    """Give each object of a file, or a :class:`Reject`, with its number from 1 (that of its line) and its size.
 
     Raises:
         Broken: the file cannot be read on.
     """
     with open_plain(source, reader.max_ratio) as stream:
-        for value, number, size in _values(reader, source, stream):
-            place = f"{source.name}:{number}"
-            if isinstance(value, Reject):
-                yield Reject(place, value.reason, value.detail, value.excerpt), number, size
-            elif isinstance(value, dict):
-                yield value, number, size
-            else:
-                yield Reject(place, "not an object", type(value).__name__, excerpt(repr(value))), number, size
+        file = JsonFile(reader, source)
+        if not file.by_line:
+            for value, number, size in json_values(stream, reader.most, file.encoding):
+                yield file.checked(value, number), number, size
+            return
+        for block in line_blocks(stream, reader.most, source.piece):
+            for number, line in block.lines(reader.most):
+                if (found := file.object(line, number)) is not None:
+                    yield found, number, len(line or b"")
 
 
 def can_be_cut(reader: TableReader, source: Source) -> bool:
@@ -46,23 +79,10 @@ def can_be_cut(reader: TableReader, source: Source) -> bool:
         return False
 
 
-def _values(reader: TableReader, source: Source, stream: BinaryIO) -> Iterator[tuple[Any, int, int]]:
-    if unpacked_name(source.name).lower().endswith(".json"):
-        yield from json_values(stream, reader.most, reader.encoding)
-        return
-    encoding = reader.encoding if reader.encoding != "auto" else "utf-8"
-    if reader.encoding == "auto" and source.piece is None and not is_packed(source) and not source.url:
-        encoding = _told(source)
-    if _is_wide(encoding):
-        yield from json_values(stream, reader.most, encoding)
-        return
-    by_line = "auto" if reader.encoding == "auto" and encoding.startswith("utf-8") else encoding
-    for first, lines in line_blocks(stream, reader.most, source.piece):
-        for number, line in enumerate(lines, first):
-            if line is None:
-                yield Reject("", "line too long", f"over {reader.most} bytes"), number, 0
-            elif line and not line.isspace():
-                yield _parse(line, by_line, reader.max_replaced), number, len(line)
+def _encoding(reader: TableReader, source: Source) -> str:
+    if reader.encoding != "auto" or unpacked_name(source.name).lower().endswith(".json"):
+        return reader.encoding
+    return _told(source) if source.piece is None and not is_packed(source) and not source.url else "utf-8"
 
 
 def _is_wide(encoding: str) -> bool:

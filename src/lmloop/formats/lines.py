@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from lmloop.core.reader import Piece, Source
 from lmloop.formats.opening import is_packed
@@ -10,10 +10,28 @@ from lmloop.formats.opening import is_packed
 CHUNK = 1 << 20
 
 
-def line_blocks(stream: BinaryIO, most: int, piece: Piece | None = None) -> Iterator[tuple[int, list[bytes | None]]]:
-    """Stream lines, without their ends, in lists of about a megabyte, each with the number of its first line (from 1).
+class Block(NamedTuple):
+    """Some whole lines: the number of the first (from 1), their bytes, and how many they are.
 
-    A line of more than ``most`` bytes is given as None, and never held whole. Of a ``piece`` only its bytes are read.
+    The last ends with a line feed, but where the file does not. ``data`` is None for one line that is too long.
+    """
+
+    first: int
+    data: bytes | None
+    total: int
+
+    def lines(self, most: int) -> Iterator[tuple[int, bytes | None]]:
+        """Give each line without its end, and its number; one of more than ``most`` bytes as None."""
+        lines = [None] if self.data is None else self.data.split(b"\n")
+        for number, line in enumerate(lines[: self.total], self.first):
+            yield number, line if line is not None and len(line) <= most else None
+
+
+def line_blocks(stream: BinaryIO, most: int, piece: Piece | None = None) -> Iterator[Block]:
+    """Stream lines in blocks of about a megabyte.
+
+    A line of more than ``most`` bytes that is not within one chunk is never held whole. Of a ``piece`` only its bytes
+    are read. What comes before a failure to read on is given before that is raised.
     """
     number, left = 1, None
     if piece is not None:
@@ -21,22 +39,42 @@ def line_blocks(stream: BinaryIO, most: int, piece: Piece | None = None) -> Iter
         number, left = piece.first + 1, piece.stop - piece.start
     open_line: list[bytes] = []
     size = 0
-    while chunk := stream.read(CHUNK if left is None else min(CHUNK, left)):
-        left = None if left is None else left - len(chunk)
-        head, newline, rest = chunk.partition(b"\n")
-        if size <= most:
-            open_line.append(head)
-        size += len(head)
-        if not newline:
+    for chunk in _chunks(stream, left):
+        end, first = chunk.rfind(b"\n") + 1, chunk.find(b"\n") + 1
+        if not end:
+            if size <= most:
+                open_line.append(chunk)
+            size += len(chunk)
             continue
-        lines: list[bytes | None] = [b"".join(open_line) if size <= most else None]
-        *whole, last = rest.split(b"\n")
-        lines += whole if most >= CHUNK else [line if len(line) <= most else None for line in whole]
-        yield number, lines
-        number += len(lines)
-        open_line, size = [last], len(last)
+        too_long = size + first - 1 > most
+        if too_long:
+            yield Block(number, None, 1)
+            number += 1
+        data = chunk[first:end] if too_long else b"".join([*open_line, chunk[:end]])
+        if data:
+            yield Block(number, data, total := data.count(b"\n"))
+            number += total
+        open_line, size = [chunk[end:]], len(chunk) - end
     if size:
-        yield number, [b"".join(open_line) if size <= most else None]
+        yield Block(number, b"".join(open_line) if size <= most else None, 1)
+
+
+def _chunks(stream: BinaryIO, left: int | None) -> Iterator[bytes]:
+    """Read a stream, or the next ``left`` bytes of it, a megabyte at a time, though it may give less at once."""
+    while True:
+        parts: list[bytes] = []
+        wanted = CHUNK if left is None else min(CHUNK, left)
+        try:
+            while wanted and (part := stream.read(wanted)):
+                parts.append(part)
+                wanted -= len(part)
+        except Exception:
+            yield b"".join(parts)
+            raise
+        if not parts:
+            return
+        left = None if left is None else left - sum(map(len, parts))
+        yield b"".join(parts)
 
 
 def cut_lines(source: Source, size: int) -> Iterator[Source]:

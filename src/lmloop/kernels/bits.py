@@ -41,6 +41,19 @@ def _load(bits: int) -> Any:
 
 
 @intrinsic
+def store64(context: Any, data: Any, i: Any, word: Any) -> Any:
+    """Store a number as the 8 bytes from ``i`` on; the caller sees to it that there is room for all 8."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(64).as_pointer())
+        builder.store(arguments[2], place).align = 1
+        return context.get_dummy_value()
+
+    return types.void(data, i, types.uint64), generate
+
+
+@intrinsic
 def fold(context: Any, left: Any, right: Any) -> Any:
     """Multiply to 128 bits and fold the halves together (wyhash's step): every bit reaches every bit."""
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from lmloop.core.batch import Batch
 from lmloop.core.reader import Reject, Source
 from lmloop.formats.fields import RowReader, Rows
+from lmloop.formats.json_columns import has_columns, json_columns
 from lmloop.formats.json_rows import FORMATS, can_be_cut, json_rows
 from lmloop.formats.lines import cut_lines
 
@@ -29,6 +30,9 @@ class Jsonl(RowReader):
 
     def batches(self, source: Source, made: Rows) -> "Iterator[Batch | Reject]":
         """Give the objects of a file."""
+        if has_columns(self, source):
+            yield from json_columns(self, source, made)
+            return
         for value, number, size in json_rows(self, source):
             if isinstance(value, Reject):
                 yield from made.reject(value)
