@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lmloop.kernels.bits import fold
+from lmloop.kernels.bits import HIGH_BITS, LOW_BITS, LOWER_SEVEN, bytes_before, count_bits, fold, load64
 from lmloop.kernels.characters import CJK, LETTER, NUMBER, classes
 from lmloop.kernels.hashing import GOLDEN, ROOT_3
 from lmloop.kernels.jit import compiled, inlined
-from lmloop.kernels.text import Floats, Hashes, TextBuffer, decode, line_break_width
-from lmloop.kernels.words import CJK_PER_WORD, KIND_CJK, KIND_SYMBOL, Tokens
+from lmloop.kernels.text import Bytes, Floats, Hashes, TextBuffer, decode, line_break_width
+from lmloop.kernels.words import CASE_BITS, CJK_PER_WORD, KIND_CJK, KIND_SYMBOL, Tokens
+
+SPACES = LOW_BITS * np.uint64(0x20)
 
 
 class Measures(NamedTuple):
@@ -38,9 +40,15 @@ class Measures(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Room for one document: ``keys`` [n] of n-grams, ``slots`` [2^k >= 2n] of the table, ``counts`` [n + 1] twice."""
+    """Room for one document of n - 1 bytes.
 
+    ``sums`` [n] of hashes up to each place; ``keys`` [n] of n-grams; ``marks`` [2^k >= 4n] what came once, and what
+    more than once; ``slots`` [2^k >= 2n] of the table, ``known`` [n] and ``counts`` [n] of what is in it; ``spread`` [n + 1].
+    """
+
+    sums: Hashes
     keys: Hashes
+    marks: Bytes
     slots: npt.NDArray[np.int32]
     known: Hashes
     counts: npt.NDArray[np.int32]
@@ -50,30 +58,71 @@ class Room(NamedTuple):
 def measure(buffer: TextBuffer, tokens: Tokens, n: int = 10) -> Measures:
     """Measure each document; ``n`` is the size of n-grams."""
     most = int(np.diff(buffer.offsets).max(initial=0)) + 1
-    slots = np.empty(max(16, 1 << (2 * most - 1).bit_length()), np.int32)
-    counts, spread = np.empty(most + 1, np.int32), np.empty(most + 1, np.int32)
-    room = Room(np.empty(most, np.uint64), slots, np.empty(most, np.uint64), counts, spread)
+    marks, slots = np.empty(_power(4 * most), np.uint8), np.empty(_power(2 * most), np.int32)
+    sums, keys, known = (np.empty(most, np.uint64) for _ in range(3))
+    room = Room(sums, keys, marks, slots, known, np.empty(most, np.int32), np.empty(most + 1, np.int32))
     values = np.zeros((len(Measures._fields), len(buffer.offsets) - 1))
     _measure(buffer, tokens, classes(), n, room, values)
     return Measures(*values)
 
 
+def _power(least: int) -> int:
+    """Give the power of two from ``least`` on, 64 at least."""
+    return max(64, 1 << (least - 1).bit_length())
+
+
 @inlined
-def count_grams(count: Any, room: Any) -> Any:
+def window_keys(count: Any, n: Any, room: Any) -> Any:
+    """Make a key of each n of ``count`` things in a row, whose hashes are added up in ``room.sums`` from 1 on.
+
+    A sum is what it was before, times a factor, and the next hash: so a window is a difference. Gives how many.
+    """
+    power = np.uint64(1)
+    for _ in range(n):
+        power *= ROOT_3
+    windows = max(count - n + 1, 0)
+    for k in range(windows):
+        room.keys[k] = room.sums[k + n] - room.sums[k] * power
+    return windows
+
+
+@inlined
+def keep_repeated(count: Any, room: Any) -> Any:
+    """Drop most of the first keys that come but once, and none that comes twice; gives how many are left."""
+    size, bits = 64, 6
+    while size < 4 * count:
+        size *= 2
+        bits += 1
+    for slot in range(size):
+        room.marks[slot] = 0
+    shift, kept = np.uint64(64 - bits), 0
+    for k in range(count):
+        slot = (room.keys[k] * GOLDEN) >> shift
+        room.marks[slot] = (room.marks[slot] << 1) | 1
+    for k in range(count):
+        key = room.keys[k]
+        room.keys[kept] = key
+        kept += room.marks[(key * GOLDEN) >> shift] >= 3
+    return kept
+
+
+@inlined
+def count_keys(count: Any, room: Any) -> Any:
     """Count how often each of the first keys comes, into ``room.counts``; gives how many different ones there are."""
-    size = 16
+    size = 64
     while size < 2 * count:
         size *= 2
     for slot in range(size):
         room.slots[slot] = -1
-    mask, total = np.uint64(size - 1), 0
+    mask, total = np.uint64(size - 1), np.int64(0)
     for k in range(count):
-        probe = fold(room.keys[k], GOLDEN) & mask
-        while room.slots[probe] >= 0 and room.known[room.slots[probe]] != room.keys[k]:
+        key = room.keys[k]
+        probe = fold(key, GOLDEN) & mask
+        while room.slots[probe] >= 0 and room.known[room.slots[probe]] != key:
             probe = (probe + np.uint64(1)) & mask
         if room.slots[probe] < 0:
             room.slots[probe] = total
-            room.known[total] = room.keys[k]
+            room.known[total] = key
             room.counts[total] = 0
             total += 1
         room.counts[room.slots[probe]] += 1
@@ -81,66 +130,73 @@ def count_grams(count: Any, room: Any) -> Any:
 
 
 @inlined
-def top_share(count: Any, total: Any, room: Any) -> Any:
-    """Give the share of the n-grams in the most frequent: as many as the root of all, and none that comes once."""
-    for k in range(count + 1):
+def top_count(total: Any, different: Any, room: Any) -> Any:
+    """Count the n-grams in the most frequent: the root of all ``different`` ones in number, none that comes once.
+
+    ``total`` of them were counted; the others come once.
+    """
+    times: Any = 1
+    for k in range(total):
+        times = max(times, np.int64(room.counts[k]))
+    for k in range(times + 1):
         room.spread[k] = 0
     for k in range(total):
         room.spread[room.counts[k]] += 1
-    left, inside, times = min(np.int64(np.sqrt(total)), total - room.spread[1]), 0, count
+    left, inside = min(np.int64(np.sqrt(different)), total - room.spread[1]), 0
     while left > 0 and times > 1:
         taken = min(left, np.int64(room.spread[times]))
         inside += taken * times
         left -= taken
         times -= 1
-    return inside / count
+    return inside
 
 
 @compiled
 def character_repetition(data: Any, start: Any, end: Any, n: Any, room: Any) -> Any:
     """Give the share of a document's character n-grams in the most frequent ones."""
-    power = np.uint64(1)  # of the hash's base, for the character that leaves the window
-    for _ in range(n):
-        power *= ROOT_3
-    state, seen, count, i, behind = np.uint64(0), 0, 0, start, start
+    state, seen, i = np.uint64(0), 0, start
+    room.sums[0] = state
     while i < end:
         point, width = decode(data, i, end)
         state = state * ROOT_3 + np.uint64(point + 1)
-        i += width
         seen += 1
-        if seen > n:
-            gone, width = decode(data, behind, end)
-            state -= np.uint64(gone + 1) * power
-            behind += width
-        if seen >= n:
-            room.keys[count] = state
-            count += 1
-    return top_share(count, count_grams(count, room), room) if count else 0.0
+        room.sums[seen] = state
+        i += width
+    count = window_keys(seen, n, room)
+    if count == 0:
+        return 0.0
+    kept = keep_repeated(count, room)
+    total = count_keys(kept, room)
+    return top_count(total, count - kept + total, room) / count
 
 
 @compiled
 def word_repetition(tokens: Any, first: Any, last: Any, n: Any, room: Any) -> Any:
     """Give the share of a document's word n-grams that come more than once."""
-    words = 0
+    state, seen = np.uint64(0), 0
+    room.sums[0] = state
     for token in range(first, last):
-        words += tokens.kind[token] != KIND_SYMBOL
-    count = words - n + 1
-    if count < 1:
+        state = state * ROOT_3 + tokens.hash[token] if tokens.kind[token] != KIND_SYMBOL else state
+        seen += tokens.kind[token] != KIND_SYMBOL
+        room.sums[seen] = state
+    count, again = window_keys(seen, n, room), 0
+    if count == 0:
         return 0.0
-    filled = 0
-    for token in range(first, last):  # first the words' own hashes, then those of n of them in a row
-        if tokens.kind[token] != KIND_SYMBOL:
-            room.keys[filled] = tokens.hash[token]
-            filled += 1
-    for k in range(count):
-        state = GOLDEN
-        for j in range(n):
-            state = fold(state ^ room.keys[k + j], ROOT_3)
-        room.keys[k] = state
-    total, again = count_grams(count, room), 0
-    for k in range(total):
+    for k in range(count_keys(keep_repeated(count, room), room)):
         again += room.counts[k] if room.counts[k] > 1 else 0
     return again / count
+
+
+@inlined
+def count_plain(word: Any, size: Any) -> Any:
+    """Count the letters and the digits among the first ``size`` of eight bytes of ASCII."""
+    seven, lower = word & LOWER_SEVEN, (word | CASE_BITS) & LOWER_SEVEN
+    letters = (lower + LOW_BITS * np.uint64(0x80 - 0x61)) & ~(lower + LOW_BITS * np.uint64(0x80 - 0x7B)) & HIGH_BITS
+    digits = (seven + LOW_BITS * np.uint64(0x80 - 0x30)) & ~(seven + LOW_BITS * np.uint64(0x80 - 0x3A)) & HIGH_BITS
+    if size < 8:
+        inside = (np.uint64(1) << np.uint64(8 * size)) - np.uint64(1)
+        letters, digits = letters & inside, digits & inside
+    return count_bits(letters), count_bits(digits)
 
 
 @compiled
@@ -148,6 +204,18 @@ def measure_characters(data: Any, start: Any, end: Any, classes: Any, values: An
     """Fill in what is counted by characters and lines."""
     characters, letters, numbers, others, lines, longest, length, i = 0, 0, 0, 0, 0, 0, 0, start
     while i < end:
+        if i + 8 <= end:
+            word = load64(data, i)
+            size = bytes_before((((word - SPACES) & ~word) | word) & HIGH_BITS)  # of ASCII, and no control characters
+            plain, digits = count_plain(word, size)
+            letters += plain
+            numbers += digits
+            others += size - plain - digits
+            characters += size
+            length += size
+            i += size
+            if size == 8:
+                continue
         gap = line_break_width(data, i, end)
         point, width = decode(data, i, end)
         kind = classes[point]

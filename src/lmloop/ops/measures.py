@@ -13,6 +13,7 @@ from lmloop.core.op import Filter, Verdict
 from lmloop.core.outside import OutsideFile
 from lmloop.kernels.measures import measure
 from lmloop.kernels.pieces import document_sums
+from lmloop.kernels.segmentation import tokens_of
 from lmloop.kernels.text import Hashes, text_buffer
 from lmloop.kernels.words import KIND_SYMBOL, Tokens, segment
 
@@ -57,13 +58,15 @@ class Measures(Filter):
     def judge(self, batch: Batch) -> Verdict:
         """Measure each text, and find the first limit that it breaks."""
         buffer = text_buffer(batch.column("text"))
-        tokens = segment(buffer)
+        tokens = tokens_of(buffer)
         stats = {**measure(buffer, tokens, self.n)._asdict(), "stop_words": self._stop_words(tokens)}
         broken = [stats[name] < getattr(self, f"min_{name}") for name in LOWER]
         broken += [stats[name] > getattr(self, f"max_{name}") for name in UPPER]
         return Verdict(np.select(broken, range(1, len(broken) + 1), 0).astype(np.uint8), stats)
 
     def _stop_words(self, tokens: Tokens) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+        if not self.stop_words_files:
+            return np.zeros(len(tokens.first) - 1)
         words = document_sums(tokens.kind != KIND_SYMBOL, tokens.first)
         known = np.isin(tokens.hash, _hashes(tuple(self.stop_words_files)))
         return document_sums(known, tokens.first) / np.maximum(words, 1)
