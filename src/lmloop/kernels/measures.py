@@ -42,8 +42,8 @@ class Measures(NamedTuple):
 class Room(NamedTuple):
     """Room for one document of n - 1 bytes.
 
-    ``sums`` [n] of hashes up to each place; ``keys`` [n] of n-grams; ``marks`` [2^k >= 4n] what came once, and what
-    more than once; ``slots`` [2^k >= 2n] of the table, ``known`` [n] and ``counts`` [n] of what is in it; ``spread`` [n + 1].
+    ``sums`` [n] of hashes up to each place; ``keys`` [n] of n-grams; ``marks`` [2^k >= 4n] which came more than once;
+    ``slots`` [2^k >= 2n] of the table, ``known`` [n] and ``counts`` [n] of what is in it; ``spread`` [n + 1].
     """
 
     sums: Hashes

@@ -110,7 +110,7 @@ def permutations(count: int, seed: int) -> Permutations:
 
 def _workspace(buffer: TextBuffer) -> Workspace:
     room = int(np.diff(buffer.offsets).max(initial=0)) + 1
-    text = np.empty(GROWTH * room, np.uint8)
+    text = np.empty(GROWTH * room + 8, np.uint8)
     # The normal form has a space between words, and CJK characters of three bytes: a token takes at least two.
     tokens = empty_tokens(room, np.zeros(2, np.int64))
     return Workspace(text, read_only(text), tokens, np.empty(room, np.uint64))

@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lmloop.kernels.bits import load64, store64
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.text import Bytes, TextBuffer, decode, read_only
+from lmloop.kernels.words import CASE_BITS, ascii_letters
 
 TABLE = Path(__file__).with_name("normal.npz")
 POINTS = 0x110000
@@ -43,7 +45,7 @@ def normal_form(buffer: TextBuffer) -> TextBuffer:
     """Give each document in normal form, without white space at its ends."""
     documents = len(buffer.offsets) - 1
     room = GROWTH * int(buffer.offsets[-1] - buffer.offsets[0])
-    data, offsets = np.empty(room, np.uint8), np.zeros(documents + 1, np.int64)
+    data, offsets = np.empty(room + 8, np.uint8), np.zeros(documents + 1, np.int64)
     _normal_form(buffer, rules(), data, offsets)
     return TextBuffer(read_only(data[: offsets[-1]].copy()), offsets)
 
@@ -130,9 +132,23 @@ def number_end(data: Any, i: Any, end: Any, action: Any) -> Any:
 
 @compiled
 def normalise(data: Any, start: Any, end: Any, rules: Any, out: Any, place: Any) -> Any:
-    """Write the normal form of ``data[start:end]`` to ``out`` from ``place`` on; gives where it ends."""
+    """Write the normal form of ``data[start:end]`` to ``out`` from ``place`` on; gives where it ends.
+
+    There must be room for twice as many bytes and 8 more: letters of ASCII are written eight at a time.
+    """
     first, pending, i = place, False, start
     while i < end:
+        if i + 8 <= end:
+            word = load64(data, i)
+            letters = ascii_letters(word)
+            if letters > 0:
+                out[place] = 32
+                place += pending and place > first
+                pending = False
+                store64(out, place, word | CASE_BITS)
+                place += letters
+                i += letters
+                continue
         byte = data[i]
         if byte < 0x80:
             point, width = np.int64(byte), np.int64(1)

@@ -55,9 +55,9 @@ def _run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool,
     before: Decision | None = None
     for number, segment in enumerate(segments):
         after = barriers[number] if number < len(barriers) else None
-        phase = _Phase(out, number, shards, before, after)
+        phase = _Phase(out, number, shards, (before, after), changes=bool(segment))
         tasks = phase.tasks(segment, samples)
-        kept.update(path.name for task in tasks for path in (task.target, task.dropped))
+        kept.update(path.name for task in tasks for path in (task.target, task.dropped) if path)
         if before is not None:
             be_sure(phase.done, tasks, lambda task: [task.source, *(task.before or ())[1:]])
         results.append(pool.each(_label(segment, before), run_segment, tasks, phase.done))
@@ -73,18 +73,22 @@ def _run_chain(ops: Sequence[Op], inputs: Sequence[Path], out: Path, pool: Pool,
 
 
 class _Phase:
-    """One segment over all shards, and the barrier behind it. Everything it writes has a fixed place."""
+    """One segment over all shards, and the barrier behind it. Everything it writes has a fixed place.
+
+    Rows that nothing ``changes`` on their way to a barrier are not written again: they are read where they lie.
+    """
 
     def __init__(
         self,
         out: Path,
         number: int,
         shards: Sequence[Shard],
-        before: Decision | None,
-        after: Barrier | None,
+        between: tuple[Decision | None, Barrier | None],
+        changes: bool,
     ) -> None:
-        self.out, self.number, self.shards, self.before = out, number, shards, before
-        self.after = after
+        self.out, self.number, self.shards = out, number, shards
+        self.before, self.after = between
+        self.writes = changes or self.before is not None or self.after is None
         self.folder = out / WORK / str(number)
         self.done = self.folder / "done"
         self.partitions = partitions(sum(shard.rows for shard in shards), sum(shard.size for shard in shards))
@@ -101,7 +105,7 @@ class _Phase:
                 number=shard.number,
                 size=shard.size,
                 source=shard.path,
-                target=self._target(shard),
+                target=self._target(shard) if self.writes else None,
                 dropped=self.out / DROPPED / f"{self.number}-{shard.name}.parquet",
                 ops=specs,
                 before=before,
@@ -113,6 +117,8 @@ class _Phase:
 
     def results(self, results: Sequence[Result]) -> list[Shard]:
         """Give the shards that this phase wrote, for the next one."""
+        if not self.writes:
+            return list(self.shards)
         pairs = zip(self.shards, results, strict=True)
         return [Shard(shard.number, self._target(shard), done["rows"], done["size"]) for shard, done in pairs]
 

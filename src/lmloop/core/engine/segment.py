@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from json import dumps, loads
@@ -29,13 +29,14 @@ class SegmentTask:
 
     ``ops`` are specs; ``before`` is the spec of the barrier that was settled and the file of its decisions;
     ``after`` the spec of the barrier that comes next, the file for its keyed rows, and the number of parts
-    to cut them into. ``samples`` is how many dropped texts are kept for each op and reason (-1: all).
+    to cut them into. ``samples`` is how many dropped texts are kept for each op and reason (-1: all). Where there is no
+    ``target``, rows are only keyed: nothing changes them.
     """
 
     number: int
     size: int
     source: Path
-    target: Path
+    target: Path | None
     dropped: Path
     ops: tuple[Mapping[str, Any], ...]
     before: tuple[Mapping[str, Any], Path] | None = None
@@ -81,25 +82,27 @@ class _Segment:
         start = time.process_time()
         keyed: list[pa.Table] = []
         dropped: list[pa.Table] = []
-        rows = 0
-        with ShardWriter(self.task.target) as kept:
+        rows, target = 0, self.task.target
+        with ShardWriter(target) if target else nullcontext() as kept:
             for batch in self._stream(dropped):
                 if self.after is not None:
                     keyed.append(self._map(self.after, batch, rows))
                 rows += batch.num_rows
                 with self._files():
-                    kept.write(batch)
+                    if kept is not None:
+                        kept.write(batch)
             with self._files():
-                kept.flush()
+                if kept is not None:
+                    kept.flush()
         with self._files():
             key_bytes = write_spill(self.task.after[1], keyed, self.task.after[2]) if self.task.after else 0
             _write_dropped(self.task.dropped, dropped)
         keys = self.task.after[1] if self.task.after else None
         return {
-            "files": [self.task.target, self.task.dropped, *([keys] if keys else [])],
+            "files": [path for path in (target, self.task.dropped, keys) if path],
             "ops": [_plain(tally) for tally in self.tallies],
             "rows": rows,
-            "size": self.task.target.stat().st_size,
+            "size": (target or self.task.source).stat().st_size,
             "key_size": keys.stat().st_size if keys else 0,
             "key_bytes": key_bytes,
             "op_seconds": self.map_seconds + sum(tally.seconds for tally in self.tallies),

@@ -4,11 +4,11 @@ A shingle is n of spaCy's English tokens of the normal form, joined by one space
 document of fewer than n tokens has no shingle and is never a near-duplicate.
 """
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from lmloop.kernels.bits import load64, store64
 from lmloop.kernels.hashing import xxh64_range
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.minhash import Signatures, empty_signatures, permutations, take_keys, take_minima
@@ -20,6 +20,7 @@ from lmloop.kernels.words import Tokens, empty_tokens
 
 GROWTH = 3  # most bytes that one byte of text can become in datatrove's normal form
 SIGMA = "Σ".encode()
+SPACES = (b" ", b"\n")
 
 
 class Workspace(NamedTuple):
@@ -47,21 +48,35 @@ def peer_minhash(buffer: TextBuffer, bands: int = 14, rows: int = 8, n: int = 5,
 
 
 def lower_sigmas(buffer: TextBuffer) -> TextBuffer:
-    """Give the column with documents that hold a capital sigma in lower case: what it becomes hangs on its place."""
+    """Give the column with capital sigmas in lower case: what each becomes hangs on the letters beside it.
+
+    No further, at least, than to the next space; what stands between is in lower case then, too.
+    """
     begin, end = int(buffer.offsets[0]), int(buffer.offsets[-1])
-    data = buffer.data[begin:end].tobytes()
-    if SIGMA not in data:
+    whole, bounds = buffer.data[begin:end], buffer.offsets - begin
+    heads = np.flatnonzero(whole[:-1] == SIGMA[0])
+    places = heads[whole[heads + 1] == SIGMA[1]].tolist()
+    if not places:
         return buffer
-    bounds = (buffer.offsets - begin).tolist()
-    texts = [data[a:b] for a, b in pairwise(bounds)]
-    texts = [text.decode("utf-8", "replace").lower().encode() if SIGMA in text else text for text in texts]
-    offsets = np.cumsum([0, *map(len, texts)]).astype(np.int64)
-    return TextBuffer(read_only(np.frombuffer(b"".join(texts), np.uint8)), offsets)
+    data, sizes, parts, done = whole.tobytes(), np.diff(bounds), [], 0
+    for place in places:
+        if place < done:
+            continue
+        document = int(np.searchsorted(bounds, place, "right")) - 1
+        first, last = bounds[document : document + 2].tolist()
+        first = max(first, *(data.rfind(space, first, place) + 1 for space in SPACES))
+        last = min((found for space in SPACES if (found := data.find(space, place, last)) >= 0), default=last)
+        lower = data[first:last].decode("utf-8", "replace").lower().encode()
+        parts += [data[done:first], lower]
+        sizes[document] += len(lower) - (last - first)
+        done = last
+    joined = np.frombuffer(b"".join([*parts, data[done:]]), np.uint8)
+    return TextBuffer(read_only(joined), np.concatenate([np.zeros(1, np.int64), sizes.cumsum()]))
 
 
 def _workspace(buffer: TextBuffer) -> Workspace:
     room = GROWTH * (int(np.diff(buffer.offsets).max(initial=0)) + 1)
-    text, words = np.empty(room, np.uint8), np.empty(2 * room, np.uint8)
+    text, words = np.empty(room + 8, np.uint8), np.empty(2 * room + 8, np.uint8)
     tokens = empty_tokens(room, np.zeros(2, np.int64))
     ends, shingles = np.empty(room + 1, np.int64), np.empty(room, np.uint64)
     return Workspace(text, read_only(text), tokens, words, read_only(words), ends, shingles)
@@ -69,15 +84,15 @@ def _workspace(buffer: TextBuffer) -> Workspace:
 
 @inlined
 def join_words(space: Any, count: Any) -> None:
-    """Write the tokens with a space between them."""
+    """Write the tokens with a space between them, eight bytes at a time: behind both texts is room for as many."""
     place = np.int64(0)
     for k in range(count):
         if k > 0:
             space.words[place] = 32
             place += 1
         first = space.tokens.start[k]
-        for i in range(space.tokens.width[k]):
-            space.words[place + i] = space.normal[first + i]
+        for i in range(0, space.tokens.width[k], 8):
+            store64(space.words, place + i, load64(space.normal, first + i))
         place += space.tokens.width[k]
         space.ends[k] = place
 
