@@ -34,6 +34,17 @@ def signature(text: str, n: int) -> list[int] | None:
     return [min((h * a + b) % 2**64 % PRIME for h in hashes) for a, b in pairs] if hashes else None
 
 
+PIECES = ["Σ", "a", "Α", "σ", ".", "'", " ", "\n", "\u00a0", "\t", "İ", ":", "word ", "Long", "naïve", "\u0301", "I'm "]
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), max_size=4))
+def test_a_capital_sigma_becomes_what_its_neighbours_ask_for(texts):
+    found = peer_minhash(buffer_of(*texts), bands=2, rows=3, n=3)
+    for number, text in enumerate(texts):
+        wanted = signature(text, 3)
+        assert found.short[number] if wanted is None else found.minima[number].tolist() == wanted
+
+
 @given(COLUMNS)
 def test_signatures_are_datatroves(texts):
     found = peer_minhash(buffer_of(*texts), bands=2, rows=3, n=3)
