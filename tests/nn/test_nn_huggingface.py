@@ -17,6 +17,7 @@ FORMS = {
     "llama stretched": {"qk_norm": False, "stretch": Stretch("llama3", 8.0, 1.0, 4.0, 32)},
     "llama linear": {"qk_norm": False, "stretch": Stretch("linear", 2.0)},
     "qwen2": {"qk_norm": False, "qkv_bias": True},
+    "qwen3 with ReGLU": {"activation": "relu"},
 }
 
 

@@ -8,6 +8,7 @@ from lmloop.core.errors import LmloopError
 from lmloop.core.step import BLOCKS
 from lmloop.kernels.windows import Mixed
 from lmloop.report import blocks
+from lmloop.stages.pretrain import Pretrain
 
 COMPUTE = {"precision": "fp32", "threads": 1, "compile": "off"}
 TINY = {"width": 32, "heads": 2, "hidden": 64}
@@ -155,3 +156,10 @@ def test_resuming_bit_for_bit_is_proven_before_the_training(recipe, tmp_path, mo
     monkeypatch.setattr(Mixed, "batch", other)
     with pytest.raises(LmloopError, match="resumed after step 3 has another loss"):
         made({**recipe, "seed": 4}, tmp_path / "runs")
+
+
+def test_an_activation_that_is_not_said_changes_no_name():
+    plain, said = Pretrain(model={"width": 64}), Pretrain(model={"width": 64, "activation": "relu"})
+    assert "activation" not in plain.identity()["model"]
+    assert said.identity()["model"] == {**plain.identity()["model"], "activation": "relu"}
+    assert Pretrain(**{key: value for key, value in said.spec().items() if key != "use"}) == said

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 PACKAGES = ("site-packages", "dist-packages")
+TESTS = frozenset({"test", "tests", "idle_test"})
+"""Folders of tests: what no user of a library reads."""
 
 
 def python_files(pattern: str, packages: Collection[str] | None) -> Iterator[tuple[str, Path]]:

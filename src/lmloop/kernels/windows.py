@@ -7,6 +7,7 @@ one reaches back, and counts only what is new. So nothing is lost, and nothing p
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from lmloop.core.rows import IGNORED, Held, Rows
 from lmloop.kernels.order import Mixture, Places, shuffled
-from lmloop.kernels.packed import Stream
+from lmloop.kernels.packed import Index, Stream, streams
 
 Line = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]
 """A window as it was read: T + 1 tokens, where documents begin in it, how many of its targets were counted before."""
@@ -76,6 +77,14 @@ class Mixed:
         """Say how many rows of each source were read before a step, an earlier training's among them."""
         counts = zip(self.mixture.sources, self.mixture.before(step).tolist(), strict=True)
         return {source: count + self.start.get(source, 0) for source, count in counts}
+
+
+def evenly(folder: Path, context: int, batch: int, steps: int, seed: int) -> tuple[Mixed, int]:
+    """Give steps of about ``batch`` packed tokens, from each source in proportion to its tokens; and the vocabulary."""
+    index = Index.read(folder)
+    windows = {name: Windows(stream, context) for name, stream in streams(folder, index).items()}
+    weights = {name: [(0.0, float(source.stream.tokens))] for name, source in windows.items()}
+    return Mixed(windows, Mixture(weights, max(1, batch // context), steps), seed, {}), index.vocabulary
 
 
 def as_rows(lines: list[Line], context: int) -> Rows:

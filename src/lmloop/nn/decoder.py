@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint, noop_context_fn
 
 from lmloop.nn.attention import Attention, Mix
@@ -22,17 +21,18 @@ from lmloop.nn.shape import Shape
 
 
 class FeedForward(nn.Module):
-    """SwiGLU (Shazeer 2020, section 2): one projection opens and closes the other."""
+    """SwiGLU or ReGLU (Shazeer 2020, section 2): one projection opens and closes the other."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.gate_proj = nn.Linear(shape.width, shape.hidden, bias=False)
         self.up_proj = nn.Linear(shape.width, shape.hidden, bias=False)
         self.down_proj = nn.Linear(shape.hidden, shape.width, bias=False)
+        self.act_fn = nn.SiLU() if shape.activation == "silu" else nn.ReLU()
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """Change each place by itself."""
-        changed: Tensor = self.down_proj(F.silu(self.gate_proj(x_BTD)) * self.up_proj(x_BTD))
+        changed: Tensor = self.down_proj(self.act_fn(self.gate_proj(x_BTD)) * self.up_proj(x_BTD))
         return changed
 
 

@@ -51,6 +51,8 @@ def write_gguf(path: Path, shape: Shape, state: Mapping[str, Tensor], tokenizer:
     gguf = need("gguf", EXTRA)
     if shape.stretch is not None:
         raise DataError("positions that are stretched cannot be written as GGUF here", hint='take form = "merged"')
+    if shape.activation != "silu":
+        raise DataError("llama.cpp computes these families with SiLU alone", hint='take form = "merged"')
     words = _words(tokenizer, shape.vocabulary)
     with draft(path) as place:
         writer = gguf.GGUFWriter(place, family(shape))

@@ -7,12 +7,12 @@ vLLM and llama.cpp read, and one that they wrote is where a training can start.
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from lmloop.core.draft import draft
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
-from lmloop.nn.shape import Shape, Stretch
+from lmloop.nn.shape import Activation, Shape, Stretch
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 GENERATION = "generation_config.json"
@@ -59,7 +59,7 @@ def config(shape: Shape, bos_id: int | None = None, eos_id: int | None = None) -
         **({"rope_scaling": rope} if shape.stretch is not None else {}),
         "rms_norm_eps": shape.norm_epsilon,
         "tie_word_embeddings": shape.tied,
-        "hidden_act": "silu",
+        "hidden_act": shape.activation,
         "attention_bias": False,
         "initializer_range": 0.02,
         "bos_token_id": bos_id,
@@ -80,7 +80,7 @@ def read_config(folder: Path) -> Shape:
         raise DataError(f"{folder} holds no model: {bad}", hint=f"a model has a {CONFIG} and safetensors") from None
     name = said.get("model_type")
     refused = [key for key in ("attention_bias", "mlp_bias", "use_sliding_window") if said.get(key)]
-    if name not in FAMILIES or refused or said.get("hidden_act", "silu") != "silu":
+    if name not in FAMILIES or refused or said.get("hidden_act", "silu") not in get_args(Activation):
         what = f"with {refused[0]}" if refused else f"of the type {name!r}"
         raise DataError(f"{folder}: models {what} cannot be read", hint=f"there are: {', '.join(FAMILIES)}")
     rope = said.get("rope_parameters") or said.get("rope_scaling") or {}
@@ -100,6 +100,7 @@ def read_config(folder: Path) -> Shape:
             tied=bool(said.get("tie_word_embeddings", False)),
             qk_norm=name == "qwen3",
             qkv_bias=name == "qwen2",
+            activation=said.get("hidden_act", "silu"),
         )
     except KeyError as bad:
         raise DataError(f"{folder / CONFIG} does not say {bad}") from None

@@ -1,6 +1,9 @@
 """The shape of a decoder: all the numbers that its weights hang on, and the one dial that sets them. No torch here."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Activation: TypeAlias = Literal["silu", "relu"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class Shape:
     """A decoder-only transformer in the form of Llama, Qwen2 (``qkv_bias``) or Qwen3 (``qk_norm``).
 
     ``kv_heads`` < ``heads`` is grouped-query attention (Ainslie et al. 2023, section 2.2); ``hidden`` is the inner
-    width of SwiGLU (Shazeer 2020); ``tied`` uses the embedding as the output matrix, too.
+    width of SwiGLU (Shazeer 2020), or of ReGLU where the ``activation`` is ``relu``; ``tied`` uses the embedding as the
+    output matrix, too.
     """
 
     vocabulary: int
@@ -36,6 +40,7 @@ class Shape:
     tied: bool = True
     qk_norm: bool = True
     qkv_bias: bool = False
+    activation: Activation = "silu"
 
     @property
     def matrix_weights(self) -> int:

@@ -12,7 +12,7 @@ from pydantic import Field
 from lmloop.core.reader import Reader, Reject, Source
 from lmloop.core.record import Record, Turn
 from lmloop.formats.docstrings import Docstring, What, read_docstrings
-from lmloop.formats.installation import python_files
+from lmloop.formats.installation import TESTS, python_files
 
 ASKED: Mapping[What, str] = {
     "function": "What does the function `{name}` of `{module}` do?",
@@ -21,7 +21,6 @@ ASKED: Mapping[What, str] = {
 }
 SENTENCE = re.compile(r"[A-Z].*?[.!](?= |$)")
 SHORTEST, LONGEST = 20, 200
-TESTS = {"test", "tests", "idle_test"}
 HELD = 10
 """One file in so many is kept for the test."""
 

@@ -9,39 +9,15 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from lmloop.core.card import Card
 from lmloop.core.draft import draft
-from lmloop.core.errors import DataError
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
-from lmloop.core.weights import tokens_read
 from lmloop.kernels.scaling.falling import FEWEST, Falling, between, fall, intervals, spread
 from lmloop.kernels.scaling.points import FLOPS_EACH, Floats
-from lmloop.nn.huggingface import read_config
 from lmloop.report import blocks
-from lmloop.report.training import Written
+from lmloop.report.finished import Run
 
 CURVES = "curves.json"
 DRAWN = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A finished training: its parameters, and its losses (nats a token) over the tokens that had been read.
-
-    ``held`` is the mean of the held-out losses of all sources. Of a branch, the tokens of its trunk count, too.
-    """
-
-    name: str
-    params: int
-    tokens: Floats
-    loss: Floats
-    held_tokens: Floats
-    held: Floats
-
-    @property
-    def flops(self) -> float:
-        """All operations of the training, 6 N D."""
-        return FLOPS_EACH * self.params * float(self.tokens[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +49,7 @@ class LossCurves(Step):
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Read the runs, fit, and leave ``curves.json`` and what a person should see."""
-        runs = [_read(item) for item in inputs]
+        runs = [Run.read(item) for item in inputs]
         laws = [self._law(run, context.seed) for run in runs]
         with draft(out / CURVES) as place:
             place.write_text(json.dumps([_plain(*pair) for pair in zip(runs, laws, strict=True)]), encoding="utf-8")
@@ -90,30 +66,6 @@ class LossCurves(Step):
             return None
         foretold = float(fall(*start).at(np.array([x[-1]]))[0])
         return Law(fall(x, y), intervals(x, y, self.draws, seed), foretold, float(y[-1]))
-
-
-def _read(item: Artifact) -> Run:
-    """Read a base model's losses.
-
-    Raises:
-        DataError: it is none, or has no held-out loss.
-    """
-    written, card = Written.read(item.path), Card.read(item.path)
-    if card.use != "pretrain" or not written.held or not written.steps:
-        hint = "loss curves are those of pretrain steps with held-out text"
-        raise DataError(f"{item.path.name} has no held-out loss", hint=hint)
-    each = int(card.metrics["tokens"]) // int(card.metrics["steps"])
-    before = tokens_read(item.path) - int(card.metrics["tokens"])
-    steps = [row for row in written.steps if row["loss"] is not None]
-    held = [sum(each["loss"] for each in row["held"].values()) / len(row["held"]) for row in written.held]
-    return Run(
-        item.id or item.path.name,
-        read_config(item.path).parameters,
-        before + each * np.array([row["step"] for row in steps], dtype=np.float64),
-        np.array([row["loss"] for row in steps], dtype=np.float64),
-        before + each * np.array(written.measured_at, dtype=np.float64),
-        np.array(held, dtype=np.float64),
-    )
 
 
 def _plain(run: Run, law: Law | None) -> dict[str, object]:

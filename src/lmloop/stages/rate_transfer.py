@@ -1,20 +1,17 @@
 """Rate transfer: does the learning rate that suits a narrow model suit a wide one?"""
 
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from lmloop.core.draft import draft
 from lmloop.core.extras import need
+from lmloop.core.kept_rows import KeptRows
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
-from lmloop.kernels.order import Mixture
-from lmloop.kernels.packed import Index, streams
-from lmloop.kernels.windows import Mixed, Windows
+from lmloop.kernels.windows import Mixed, evenly
 from lmloop.nn.shape import Shape
 from lmloop.nn.training import Update
 from lmloop.report import blocks
@@ -57,26 +54,20 @@ class RateTransfer(Step):
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Train them all, and draw the loss over the rate for each width."""
         need("torch", "train")
-        done = list(_read(out / FOUND))
+        kept = KeptRows.open(out / FOUND)
+        done = [Cell(**row) for row in kept.rows]
         plan = [(way, width, rate) for way in (USUAL, CARRIED) for width in sorted(self.widths) for rate in self.rates]
-        batches, vocabulary = self._batches(inputs[0].path, context.seed)
+        batches, vocabulary = evenly(inputs[0].path, self.context, self.batch, self.steps, context.seed)
         with context.progress.bar("train", len(plan), "trainings") as bar:
             bar.advance(len(done))
             for way, width, rate in plan[len(done) :]:
                 shape = self._shape(width, vocabulary)
                 done.append(Cell(way, width, rate, self._loss(shape, way, rate, batches, context.seed)))
-                _write(out / FOUND, done)
+                kept.add(asdict(done[-1]))
                 bar.advance(1)
         best = {way: _best(done, way) for way in (USUAL, CARRIED)}
         blocks.write(out / BLOCKS, _blocks(done, best))
         return {f"octaves moved, {way}": round(_moved(found), 2) for way, found in best.items()}
-
-    def _batches(self, folder: Path, seed: int) -> tuple[Mixed, int]:
-        index = Index.read(folder)
-        windows = {name: Windows(stream, self.context) for name, stream in streams(folder, index).items()}
-        weights = {name: [(0.0, float(source.stream.tokens))] for name, source in windows.items()}
-        rows = max(1, self.batch // self.context)
-        return Mixed(windows, Mixture(weights, rows, self.steps), seed, {}), index.vocabulary
 
     def _shape(self, width: int, vocabulary: int) -> Shape:
         heads = width // HEAD
@@ -134,13 +125,3 @@ def _blocks(cells: list[Cell], best: Mapping[str, Mapping[int, float]]) -> list[
         note = "best: " + ", ".join(f"{rate:.2g} at width {width}" for width, rate in rates.items())
         found.append(blocks.Curve(f"Rate {way}", tuple(lines), "learning rate", "nats a token", x_log=True, note=note))
     return found
-
-
-def _read(path: Path) -> Iterator[Cell]:
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        yield Cell(**json.loads(line))
-
-
-def _write(path: Path, cells: list[Cell]) -> None:
-    with draft(path) as place:
-        place.write_text("".join(json.dumps(asdict(cell)) + "\n" for cell in cells), encoding="utf-8")

@@ -51,7 +51,7 @@ def is_linear(module: nn.Module) -> bool:
 
 
 def activation(block: nn.Module) -> nn.Module | None:
-    """Give a block's activation as a module; None where it computes SiLU by itself, as our own decoder does."""
+    """Give a block's activation as a module; None where it computes SiLU by itself."""
     return next((module for name in ACTIVATIONS if isinstance(module := getattr(block, name, None), nn.Module)), None)
 
 

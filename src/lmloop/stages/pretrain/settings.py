@@ -1,11 +1,12 @@
 """What a training can be told beside its depth, in tables: each has defaults that follow from depth and tokens."""
 
 from dataclasses import replace
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lmloop.nn import tables
+from lmloop.nn.shape import Activation
 from lmloop.nn.tables import Table
 from lmloop.nn.training import Update
 
@@ -27,6 +28,13 @@ class ModelTable(Table):
     qk_norm: bool | None = None
     qkv_bias: bool | None = None
     rope_base: float | None = Field(default=None, gt=0)
+    activation: Activation | None = None
+
+    @model_serializer(mode="wrap")
+    def _plain(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out an activation that is not said: results that were made before there was one keep their names."""
+        told: dict[str, Any] = plain(self)
+        return told if self.activation is not None else {k: v for k, v in told.items() if k != "activation"}
 
 
 class OptimizerTable(tables.OptimizerTable):
