@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import os
@@ -149,6 +150,35 @@ def test_a_tree_with_traps_ends_and_tells_all_of_them(tmp_path: Path) -> None:
         "x.unknown": "no reader for .unknown",
     }
     assert done.metrics["records"] == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "what"),
+    [
+        (".parquet", "Parquet"),
+        (".pdf", "PDF"),
+        (".epub", "a zip archive"),
+        (".gz", "compressed by gzip"),
+        (".xz", "compressed by xz"),
+    ],
+)
+def test_what_is_no_text_is_one_reject_under_any_ending_of_text(tmp_path: Path, ending: str, what: str) -> None:
+    place = io.BytesIO()
+    pq.write_table(pa.table({"text": ["正文"]}), place)
+    content = {
+        ".parquet": place.getvalue(),
+        ".pdf": b"%PDF-1.4\n\0",
+        ".epub": b"PK\x03\x04\n\0",
+        ".gz": gzip.compress(b'{"text": "one"}\n'),
+        ".xz": lzma.compress(b'{"text": "one"}\n'),
+    }[ending]
+    (tmp_path / f"right{ending}").write_bytes(content)
+    for name in ("题.jsonl", "a.txt", "a.csv", "a.html"):
+        (tmp_path / name).write_bytes(content)
+    found = {item.source: item for item in read(Files(files=["."]), tmp_path) if isinstance(item, Reject)}
+    for name in ("题.jsonl", "a.txt", "a.csv", "a.html"):
+        assert found[name].reason == f"wrong ending: it is {what}"
+    assert not found.get(f"right{ending}", Reject("", "")).reason.startswith("wrong")
 
 
 @pytest.mark.parametrize("size", [700, 5000, 60_000])
