@@ -1,14 +1,18 @@
 """A rehearsal on half a gigabyte: a corpus with planted copies, leaks and broken files, and what curation made of it.
 
 ``python benchmarks/rehearsal build --texts TEXTS.jsonl --benchmarks FOLDER --out CORPUS`` writes the corpus from real
-texts (JSON Lines with ``text``, English and Chinese); ``lmloop run`` takes it; ``python benchmarks/rehearsal check
---out CORPUS --run runs/clean-...`` says what became of what was planted: recall and false hits by likeness, beside what
-MinHash promises, spans by length, leaks by kind, and whether every row is accounted for.
+texts (JSON Lines with ``text``, English and Chinese; FOLDER has ``gsm8k/test.jsonl`` and ``cmmlu/test/*.csv``). Then
+``lmloop run benchmarks/rehearsal/recipe.toml --set 'raw.reader.files=["CORPUS/files"]' --set
+'clean.ops.decontaminate.against=["FOLDER/gsm8k/test.jsonl", "FOLDER/cmmlu/test"]'`` (absolute paths) curates it, and
+``python benchmarks/rehearsal check --out CORPUS --run runs/clean-...`` says what became of what was planted: recall and
+false hits by likeness, beside what MinHash promises, spans by length, leaks by kind, and whether every row is accounted
+for.
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from files import Shelf, break_some, write_lines
 from found import check
@@ -44,7 +48,13 @@ def build(options: argparse.Namespace) -> None:
     for doc in plan(options.docs, options.pairs, options.seed):
         text = maker.text(doc)
         size += len(text.encode())
-        row = {"doc": doc.name, "lang": doc.lang, "kind": doc.kind, "of": f"d{doc.of:07d}", "note": doc.note}
+        row: dict[str, Any] = {
+            "doc": doc.name,
+            "lang": doc.lang,
+            "kind": doc.kind,
+            "of": f"d{doc.of:07d}",
+            "note": doc.note,
+        }
         row |= {"file": shelf.put(doc.name, text, doc.lang), "level": doc.level}
         if doc.kind == "near":
             row["likeness"] = maker.likeness(doc)

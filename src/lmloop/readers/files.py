@@ -52,6 +52,8 @@ class Files(Reader):
     def identity(self) -> dict[str, Any]:
         """Give what tells its results from another's: the settings and versions of all readers are part of it."""
         readers = {name: _reader(name, self).identity() for name in sorted(set(_by_ending().values()))}
+        for identity in readers.values():
+            del identity["files"]  # they are those of this reader
         return {**super().identity(), "readers": readers}
 
     def sources(self, base: Path) -> Iterator[Source]:
