@@ -26,6 +26,7 @@ from lmloop.core.reader import Reader, Reject, Source
 from lmloop.core.record import Record
 from lmloop.formats.encoding import decode
 from lmloop.formats.opening import Broken
+from lmloop.readers import files
 from lmloop.readers.files import Files
 from lmloop.readers.jsonl import Jsonl
 from lmloop.readers.parquet import Parquet
@@ -179,6 +180,25 @@ def test_what_is_no_text_is_one_reject_under_any_ending_of_text(tmp_path: Path, 
     for name in ("题.jsonl", "a.txt", "a.csv", "a.html"):
         assert found[name].reason == f"wrong ending: it is {what}"
     assert not found.get(f"right{ending}", Reject("", "")).reason.startswith("wrong")
+
+
+def test_a_tree_of_many_files_builds_each_reader_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        (tmp_path / f"{number}.txt").write_text("text\n", encoding="utf-8")
+        (tmp_path / f"{number}.jsonl").write_text('{"content": "行"}\n', encoding="utf-8")
+    built = Counter[str]()
+    real = files.build
+
+    def counting(kind: str, spec: Any) -> Any:
+        built[spec["use"]] += 1
+        return real(kind, spec)
+
+    monkeypatch.setattr(files, "build", counting)
+    files._built.cache_clear()
+    reader = Files(files=["."], settings={"jsonl": {"text": "content"}})
+    found = [item.text for item in read(reader, tmp_path) if isinstance(item, Record)]
+    assert sorted(found) == ["text\n"] * 30 + ["行"] * 30
+    assert (built["text"], built["jsonl"]) == (1, 1)
 
 
 @pytest.mark.parametrize("size", [700, 5000, 60_000])

@@ -1,5 +1,6 @@
 """Files of all formats: each is read by the reader that knows the ending of its name."""
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -53,7 +54,7 @@ class Files(Reader):
         """Give what tells its results from another's: the settings and versions of all readers are part of it."""
         readers = {name: _reader(name, self).identity() for name in sorted(set(_by_ending().values()))}
         for identity in readers.values():
-            del identity["files"]  # they are those of this reader
+            del identity["files"]
         return {**super().identity(), "readers": readers}
 
     def sources(self, base: Path) -> Iterator[Source]:
@@ -115,4 +116,10 @@ def _reader_name(source: Source) -> str:
 
 
 def _reader(name: str, files: Files) -> Reader:
-    return cast(Reader, build("readers", {"use": name, "files": files.files, **files.settings.get(name, {})}))
+    return _built(name, json.dumps(files.settings.get(name, {})))
+
+
+@lru_cache(maxsize=64)
+def _built(name: str, settings: str) -> Reader:
+    """Build a reader once, not for each of a million files; which ones are to be read it is told one by one."""
+    return cast(Reader, build("readers", {"use": name, "files": [], **json.loads(settings)}))
