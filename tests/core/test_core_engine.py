@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from lmloop.core.batch import Batch, from_records
 from lmloop.core.engine import chain, shards
 from lmloop.core.engine.chain import run_chain
 from lmloop.core.engine.pool import Pool
-from lmloop.core.engine.shards import DATA, ShardWriter, list_shards, read_shard
+from lmloop.core.engine.shards import DATA, ShardWriter, list_shards, read_chosen, read_shard
 from lmloop.core.engine.spill import RowTable, at_a_time, partitions, read_partitions, write_spill, write_tables
 from lmloop.core.errors import DataError, StepError
 from lmloop.core.op import DROP_REASON, Filter, Op, Verdict
@@ -234,3 +235,20 @@ def test_chains_are_cut_at_barriers() -> None:
     segments, barriers = chain.split(ops(["unicode", "exact", "length", "minhash"]))
     assert [[op.name() for op in segment] for segment in segments] == [["unicode"], ["length"], []]
     assert [barrier.name() for barrier in barriers] == ["exact", "minhash"]
+
+
+def test_chosen_rows_are_read_and_only_the_groups_that_hold_some(tmp_path, monkeypatch):
+    table = pa.table({"id": [str(k) for k in range(9)], "mark": [0, 0, 0, 1, None, 0, 0, 0, 1], "text": ["x"] * 9})
+    pq.write_table(table, tmp_path / "0.parquet", row_group_size=3)
+    pq.write_table(table.drop_columns(["mark"]), tmp_path / "1.parquet")
+    read = []
+    whole = pq.ParquetFile.read_row_group
+
+    def counting(self, group, columns=None):
+        read.append((group, columns))
+        return whole(self, group, columns=columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counting)
+    found = list(read_chosen(tmp_path, ["id", "text", "more"], "mark", lambda marks: pc.equal(marks, 1)))
+    assert [part.to_pylist() for part in found] == [[{"id": "3", "text": "x"}], [{"id": "8", "text": "x"}]]
+    assert [group for group, columns in read if columns != ["mark"]] == [1, 2]

@@ -48,14 +48,15 @@ def test_shared_n_grams_are_those_of_the_definition(texts, bench, least, more, c
     for number, text in enumerate(bench):
         words = plain_units(text)
         size = n if len(words) >= n else len(words)
-        for i in range(len(words) - size + 1 if size >= least else 0):
+        telling = sum(8 if word in "中文" else 13 for word in words)
+        for i in range(len(words) - size + 1 if size == n or telling >= 13 * least else 0):
             grams.setdefault(tuple(words[i : i + size]), set()).add(number)
     spans = all_overlaps(units, indexes)
     for document, text in enumerate(texts):
         words = plain_units(text)
         covered = {
             k
-            for size in range(least, n + 1)
+            for size in range(1, n + 1)
             for i in range(len(words) - size + 1)
             if tuple(words[i : i + size]) in grams
             for k in range(i, i + size)
@@ -107,6 +108,45 @@ def test_short_questions_are_looked_for_whole_down_to_a_length(tmp_path, words, 
     op = Decontaminate(against=[write(tmp_path, {"question": question})])
     assert bool(op([f"before it {question} and after"]).reasons) == found
     assert not op([f"before it {question.rpartition(' ')[0]} and after"]).reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "found"), [("国际货币基金组织", 13, False), ("一二三四五六七八九十甲乙", 13, False)]
+)
+def test_a_name_in_chinese_is_no_leak(tmp_path, text, n, found):
+    op = Decontaminate(against=[write(tmp_path, {"choices": [text, "别的"]})], n=n)
+    assert bool(op([f"据报道，{text}昨天说明了情况。"]).reasons) == found
+    longer = "一二三四五六七八九十甲乙丙"
+    assert Decontaminate(against=[write(tmp_path, {"question": longer})], n=20)([f"问：{longer}？"]).reasons
+
+
+def test_leaks_around_the_text_are_found(tmp_path):
+    against = [write(tmp_path, {"question": QUESTION}, {"question": FRAGE})]
+    records = [
+        Record("It goes to the island.", prompt=(Turn("system", "Be kind."), Turn("user", f"Tell me: {QUESTION}"))),
+        Record("三小时。", prompt=(Turn("user", FRAGE),)),
+        Record("", choices=("north", QUESTION), answer=1),
+        Record("It goes to the island.", prompt=(Turn("user", "Where does it go?"),)),
+        Record("no turns"),
+    ]
+    op = Decontaminate(against=against)
+    outcome = op.apply(from_records(records))
+    assert outcome.texts == ["It goes to the island.", "no turns"]
+    rows = outcome.dropped.to_pylist()
+    assert [row["stats.decontaminate.source"] for row in rows] == ["bench.jsonl:0", "bench.jsonl:1", "bench.jsonl:0"]
+    assert rows[1]["stats.decontaminate.match"] == FRAGE.rstrip("？")
+    assert rows[1]["stats.decontaminate.overlap"] == pytest.approx(33 / 36)
+    assert rows[0]["stats.decontaminate.matches"] is None
+    assert (
+        op.apply(from_records([Record("x", prompt=(Turn("user", FRAGE),)), *records]).slice(1)).texts == outcome.texts
+    )
+    cut = Decontaminate(against=against, action="cut").apply(from_records([*records, Record(f"So. {QUESTION} Yes.")]))
+    assert cut.reasons == {"contaminated": 3}
+    assert cut.texts == ["It goes to the island.", "no turns", "So. Yes."]
+    mark = Decontaminate(against=against, action="mark").apply(from_records(records))
+    assert [share > 0 for share in mark.batch.column("stats.decontaminate.overlap").to_pylist()] == [True] * 3 + [
+        False
+    ] * 2
 
 
 def test_spans_are_cut_or_only_marked(tmp_path):

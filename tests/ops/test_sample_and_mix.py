@@ -1,5 +1,7 @@
 from collections import Counter
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +68,31 @@ def test_the_draw_hangs_on_the_seed_alone(seed):
     assert set(op.apply(CORPUS).batch.column("id").to_pylist()) == set(
         op.apply(shuffled).batch.column("id").to_pylist()
     )
+
+
+@given(st.integers(1, 40), st.integers(0, 3), st.sampled_from([(1.0, 1.0), (3.0, 1.0), (1.0, 0.0), (0.0, 0.0)]))
+def test_parts_of_the_key_space_make_no_difference(parts, seed, weights):
+    op = Mix(weights=dict(zip(("web", "书"), weights, strict=True)), seed=seed)
+    numbers = np.arange(CORPUS.num_rows, dtype=np.uint64) * np.uint64(7)
+    keyed = op.map(CORPUS, numbers).sort_by([("key", "ascending"), ("row", "ascending")])
+    part = (keyed.column("key").to_numpy() >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32)
+    found = [op.reduce(keyed.filter(pa.array(part == number))) for number in range(parts)]
+    decided = pa.concat_tables(op.settle(found))
+    assert decided.column("row").to_pylist() == numbers.tolist()
+    expected = plain(keyed, op)
+    assert dict(zip(decided["row"].to_pylist(), decided["code"].to_pylist(), strict=True)) == expected
+
+
+def plain(keyed, op):
+    """Draw one document after another until a source has no room left."""
+    rows = keyed.to_pylist()
+    parts = [op.weights[name] for name in sorted(op.weights)]
+    has = [sum(row["size"] for row in rows if row["source"] == k) for k in range(len(parts))]
+    scale = min((have / part for have, part in zip(has, parts, strict=True) if part), default=0)
+    taken, codes = [0] * len(parts), {}
+    for row in rows:
+        k = row["source"]
+        codes[row["row"]] = 2 if k < 0 else int(taken[k] >= scale * parts[k])
+        if k >= 0:
+            taken[k] += row["size"]
+    return codes

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import os
@@ -25,6 +26,7 @@ from lmloop.core.reader import Reader, Reject, Source
 from lmloop.core.record import Record
 from lmloop.formats.encoding import decode
 from lmloop.formats.opening import Broken
+from lmloop.readers import files
 from lmloop.readers.files import Files
 from lmloop.readers.jsonl import Jsonl
 from lmloop.readers.parquet import Parquet
@@ -149,6 +151,54 @@ def test_a_tree_with_traps_ends_and_tells_all_of_them(tmp_path: Path) -> None:
         "x.unknown": "no reader for .unknown",
     }
     assert done.metrics["records"] == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "what"),
+    [
+        (".parquet", "Parquet"),
+        (".pdf", "PDF"),
+        (".epub", "a zip archive"),
+        (".gz", "compressed by gzip"),
+        (".xz", "compressed by xz"),
+    ],
+)
+def test_what_is_no_text_is_one_reject_under_any_ending_of_text(tmp_path: Path, ending: str, what: str) -> None:
+    place = io.BytesIO()
+    pq.write_table(pa.table({"text": ["正文"]}), place)
+    content = {
+        ".parquet": place.getvalue(),
+        ".pdf": b"%PDF-1.4\n\0",
+        ".epub": b"PK\x03\x04\n\0",
+        ".gz": gzip.compress(b'{"text": "one"}\n'),
+        ".xz": lzma.compress(b'{"text": "one"}\n'),
+    }[ending]
+    (tmp_path / f"right{ending}").write_bytes(content)
+    for name in ("题.jsonl", "a.txt", "a.csv", "a.html"):
+        (tmp_path / name).write_bytes(content)
+    found = {item.source: item for item in read(Files(files=["."]), tmp_path) if isinstance(item, Reject)}
+    for name in ("题.jsonl", "a.txt", "a.csv", "a.html"):
+        assert found[name].reason == f"wrong ending: it is {what}"
+    assert not found.get(f"right{ending}", Reject("", "")).reason.startswith("wrong")
+
+
+def test_a_tree_of_many_files_builds_each_reader_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        (tmp_path / f"{number}.txt").write_text("text\n", encoding="utf-8")
+        (tmp_path / f"{number}.jsonl").write_text('{"content": "行"}\n', encoding="utf-8")
+    built = Counter[str]()
+    real = files.build
+
+    def counting(kind: str, spec: Any) -> Any:
+        built[spec["use"]] += 1
+        return real(kind, spec)
+
+    monkeypatch.setattr(files, "build", counting)
+    files._built.cache_clear()
+    reader = Files(files=["."], settings={"jsonl": {"text": "content"}})
+    found = [item.text for item in read(reader, tmp_path) if isinstance(item, Record)]
+    assert sorted(found) == ["text\n"] * 30 + ["行"] * 30
+    assert (built["text"], built["jsonl"]) == (1, 1)
 
 
 @pytest.mark.parametrize("size", [700, 5000, 60_000])

@@ -155,7 +155,8 @@ class Barrier(Op):
     def settle(self, found: Iterable[pa.Table]) -> Iterable[pa.Table]:
         """Turn all that was found into decisions: tables that, one after another, are ordered by their column ``row``.
 
-        ``found`` has a table for each part of the key space, read as one comes to it; it can be gone over again.
+        ``found`` has a table for each part of the key space, from the lowest keys to the highest, read as one comes
+        to it; it can be gone over again.
         """
 
     @abstractmethod

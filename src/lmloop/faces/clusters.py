@@ -69,31 +69,23 @@ def print_clusters(found: Iterator[Cluster], as_json: bool) -> None:
             line(out, f"and {cluster['size'] - MEMBERS:,} more", "dim", indent=4)
 
 
-def _tables(folder: Path) -> Iterator[tuple[bool, Any]]:
-    """Stream the rows of a run: whether they were dropped, and a table."""
-    from lmloop.core.engine.shards import read_columns
-
-    for name in ("data", "dropped"):
-        for table in read_columns(folder / name, None):
-            yield name == "dropped", table
-
-
 def _ops(folder: Path) -> list[str]:
     """List the ops that made clusters, in the order of their columns."""
-    names: dict[str, None] = {}
-    for _, table in _tables(folder):
-        names.update({name: None for name in table.column_names if name.endswith(COLUMN)})
-    return [name.removeprefix("stats.").removesuffix(COLUMN) for name in names]
+    from lmloop.core.engine.shards import DATA, DROPPED, list_columns
+
+    names = dict.fromkeys([*list_columns(folder / DATA), *list_columns(folder / DROPPED)])
+    return [name.removeprefix("stats.").removesuffix(COLUMN) for name in names if name.endswith(COLUMN)]
 
 
 def _sizes(folder: Path, op: str) -> Counter[int]:
     """Count the rows that each cluster lost."""
     import pyarrow.compute as pc
 
-    sizes: Counter[int] = Counter()
-    for dropped, table in _tables(folder):
-        column = f"stats.{op}{COLUMN}"
-        if dropped and column in table.column_names:
+    from lmloop.core.engine.shards import DROPPED, read_columns
+
+    column, sizes = f"stats.{op}{COLUMN}", Counter[int]()
+    for table in read_columns(folder / DROPPED, ["drop.op", column]):
+        if column in table.column_names:
             mine = table.filter(pc.equal(table.column("drop.op"), op)).column(column)
             sizes.update({row["values"]: row["counts"] for row in pc.value_counts(mine).to_pylist()})
     return sizes
@@ -103,16 +95,17 @@ def _members(folder: Path, op: str, wanted: Mapping[int, int]) -> dict[int, list
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column = f"stats.{op}{COLUMN}"
-    which = pa.array(list(wanted), pa.uint64())
+    from lmloop.core.engine.shards import DATA, DROPPED, read_chosen
+
+    column, which = f"stats.{op}{COLUMN}", pa.array(list(wanted), pa.uint64())
+    columns = ["id", "text", "meta", "drop.op", column]
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for dropped, table in _tables(folder):
-        if column not in table.column_names:
-            continue
-        for row in table.filter(pc.is_in(table.column(column), which)).to_pylist():
-            kept = not (dropped and row["drop.op"] == op)
-            source = str((json.loads(row["meta"]) if row["meta"] else {}).get("source", ""))
-            found[row[column]].append({"id": row["id"], "source": source, "kept": kept, "text": row["text"]})
+    for name in (DATA, DROPPED):
+        for table in read_chosen(folder / name, columns, column, lambda clusters: pc.is_in(clusters, which)):
+            for row in table.to_pylist():
+                kept = row.get("drop.op") != op
+                source = str((json.loads(row["meta"]) if row["meta"] else {}).get("source", ""))
+                found[row[column]].append({"id": row["id"], "source": source, "kept": kept, "text": row["text"]})
     return found
 
 

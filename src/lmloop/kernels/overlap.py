@@ -16,7 +16,10 @@ from lmloop.kernels.bits import fold
 from lmloop.kernels.hashing import GOLDEN, ROOT_3
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.text import Bytes, Floats, Hashes, Integers, text_buffer
-from lmloop.kernels.words import KIND_SYMBOL, segment
+from lmloop.kernels.words import KIND_CJK, KIND_SYMBOL, segment
+
+TELLING, TELLING_CJK = 13, 8
+"""So much a word tells, and a CJK character: thirteen of these are about as rare as eight words."""
 
 
 class Units(NamedTuple):
@@ -87,15 +90,24 @@ def make_index(texts: Sequence[str], n: int) -> Index:
 
 
 def make_indexes(texts: Sequence[str], n: int, least: int) -> tuple[Index, ...]:
-    """Index texts by their n-grams; one of fewer than n units, but at least ``least``, is looked for whole.
+    """Index texts by their n-grams; one of fewer than n units, but at least ``least`` words, is looked for whole.
 
-    There is one index for each length of gram; all count the same texts.
+    Thirteen CJK characters are taken for eight words there: eight of them are the name of a bank. There is one index
+    for each length of gram; all count the same texts.
     """
     sizes = np.diff(units_of(texts).first)
-    lengths = [n, *(size for size in np.unique(sizes).tolist() if least <= size < n)]
+    sizes[(sizes < n) & (_telling(texts) < TELLING * least)] = 0
+    lengths = [n, *(size for size in np.unique(sizes).tolist() if 0 < size < n)]
     chosen = (sizes >= length if length == n else sizes == length for length in lengths)
     kept = ([text if use else "" for text, use in zip(texts, used.tolist(), strict=True)] for used in chosen)
     return tuple(make_index(some, length) for some, length in zip(kept, lengths, strict=True))
+
+
+def _telling(texts: Sequence[str]) -> Integers:
+    """Weigh texts: :data:`TELLING` for a word, :data:`TELLING_CJK` for a CJK character; int64 [texts]."""
+    tokens = segment(text_buffer(pa.array(texts, pa.string())))
+    weights = np.where(tokens.kind == KIND_CJK, TELLING_CJK, TELLING) * (tokens.kind != KIND_SYMBOL)
+    return np.diff(np.concatenate([[0], np.cumsum(weights)])[tokens.first])
 
 
 def all_overlaps(units: Units, indexes: Sequence[Index]) -> Spans:

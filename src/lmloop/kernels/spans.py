@@ -51,13 +51,13 @@ def copies(keyed: pa.Table, least: int) -> pa.Table:
 
 
 def by_row(columns: Mapping[str, npt.NDArray[Any]]) -> pa.Table:
-    """Make a table ordered by its columns ``row`` and ``place``."""
-    order = np.lexsort((columns["place"], columns["row"]))
+    """Make a table ordered by its column ``row`` and, where it has one, ``place``."""
+    order = np.lexsort([columns[name] for name in ("place", "row") if name in columns])
     return pa.table({name: column[order] for name, column in columns.items()})
 
 
 def merged(found: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Merge tables that are each ordered by row and place: about :data:`SLICE` rows at a time are in memory."""
+    """Merge tables that are each ordered by row (and place): about :data:`SLICE` rows at a time are in memory."""
     last = [int(table.column("row")[-1].as_py()) for table in found if table.num_rows]
     total = sum(table.num_rows for table in found)
     edges = _edges(found, -(-total // SLICE)) if total else []

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import AfterValidator, PositiveInt
 
 from lmloop.core.batch import Batch, with_text
@@ -18,7 +19,7 @@ from lmloop.core.outside import RECORDS, OutsideRecords, resolve
 from lmloop.core.part import build
 from lmloop.core.task import Task
 from lmloop.kernels.overlap import Index, Spans, all_overlaps, covered_share, make_indexes, units_of
-from lmloop.kernels.text import Integers, code_points, text_buffer
+from lmloop.kernels.text import Floats, Integers, code_points, text_buffer
 
 BENCHMARKS = "LMLOOP_BENCHMARKS"
 """The variable of the environment that names a folder of benchmarks: a file or folder of records for each name."""
@@ -49,18 +50,20 @@ class Decontaminate(Filter):
     default ``benchmarks`` beside the recipe), files (JSON Lines, JSON, CSV, Parquet, text), folders of them, and
     folders of finished runs. Every text in a record counts: question, choices, answer. A CJK character counts as a
     word; case, punctuation and white space make no difference. A text of fewer than ``n`` words is looked for whole
-    if it has at least ``min_n``; what is shorter, answers above all, is not looked for.
+    if it has at least ``min_n``, thirteen CJK characters taken for eight; what is shorter, answers above all, is not
+    looked for.
 
-    A document is contaminated of whose words more than ``max_overlap`` are in such n-grams. The ``action`` is to "drop"
-    it, to "cut" what is shared out of it (with the marks behind; it goes if nothing else is there), or only to "mark"
-    it. All shared spans are kept as statistics, as places in the text and with the record that most of each comes
-    from. Every hit is compared as text: none rests on a hash.
+    A record is contaminated of whose words more than ``max_overlap`` are in such n-grams: of its text, and of its turns
+    and choices where it has some. The ``action`` is to "drop" it, to "cut" what is shared out of its text (with the
+    marks behind; it goes if nothing else is there, or if turns or choices share any), or only to "mark" it. All shared
+    spans of the text are kept as statistics, as places in it and with the record that most of each comes from. Every
+    hit is compared as text: none rests on a hash.
 
     Source: Brown et al. 2020, "Language Models are Few-Shot Learners", appendix C (n-grams of 13 words, any one of
     them; 8 at least for short questions).
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     reasons: ClassVar[tuple[str, ...]] = ("contaminated", "nothing-left")
     rewrites: ClassVar[bool] = True
 
@@ -81,28 +84,70 @@ class Decontaminate(Filter):
         column = batch.column("text")
         units = units_of(column)
         spans = all_overlaps(units, known.grams)
-        share = covered_share(units, spans)
+        around = _Around(batch, known)
+        share = around.joined(covered_share(units, spans), np.diff(units.first))
         matches = _matches(column, spans, units.first, known.sources)
         bad = share > self.max_overlap
         texts = column.to_pylist() if matches else []
-        best = {row: max(found, key=lambda span: span["stop"] - span["start"]) for row, found in matches.items()}
-        rows = range(batch.num_rows)
-        cut = [texts[row][best[row]["start"] : best[row]["stop"]][:EXCERPT] if row in best else None for row in rows]
+        best = around.best | {row: _longest(texts[row], found) for row, found in matches.items()}
+        told = [best.get(row, (None, None)) for row in range(batch.num_rows)]
         stats = {
             "overlap": share,
-            "match": pa.array(cut, pa.string()),
-            "source": pa.array([best[row]["source"] if row in best else None for row in rows], pa.string()),
-            "matches": pa.array([matches.get(row) for row in rows], pa.list_(MATCH)),
+            "match": pa.array([match for match, _ in told], pa.string()),
+            "source": pa.array([source for _, source in told], pa.string()),
+            "matches": pa.array([matches.get(row) for row in range(batch.num_rows)], pa.list_(MATCH)),
         }
+        codes = np.zeros(batch.num_rows, np.uint8)
         if self.action == "drop":
             return Verdict(bad.astype(np.uint8), stats)
-        codes = np.zeros(batch.num_rows, np.uint8)
         if self.action == "mark" or not bad.any():
             return Verdict(codes, stats)
-        for row in np.flatnonzero(bad).tolist():
+        codes[list(around.best)] = bad[list(around.best)]
+        for row in np.flatnonzero(bad & (codes == 0)).tolist():
             texts[row] = _without(texts[row], matches[row])
             codes[row] = 0 if any(map(str.isalnum, texts[row])) else 2
-        return Verdict(codes, stats, with_text(batch, texts))
+        return Verdict(codes, stats, with_text(batch, texts) if texts else None)
+
+
+class _Around:
+    """What stands around the texts of a batch, turns and choices, and what of it is shared.
+
+    ``best`` gives of each row with a hit there the longest span and where it comes from.
+    """
+
+    def __init__(self, batch: Batch, known: "_Known") -> None:
+        parts = [_each(batch.column("prompt"), "text"), _each(batch.column("choices"))]
+        self.rows = np.concatenate([rows for rows, _ in parts])
+        texts = pa.concat_arrays([texts for _, texts in parts])
+        self.best: dict[int, tuple[str, str]] = {}
+        self.units = units_of(texts)
+        spans = all_overlaps(self.units, known.grams)
+        self.covered = covered_share(self.units, spans) * np.diff(self.units.first)
+        for place, found in _matches(texts, spans, self.units.first, known.sources).items():
+            one = _longest(texts[place].as_py(), found)
+            row = int(self.rows[place])
+            self.best[row] = max(one, self.best.get(row, one), key=lambda each: len(each[0]))
+
+    def joined(self, share: Floats, sizes: Integers) -> Floats:
+        """Give the share of shared words of whole records, from that of their texts and how many words these have."""
+        if not len(self.rows):
+            return share
+        size = sizes + np.bincount(self.rows, np.diff(self.units.first), len(share))
+        covered = share * sizes + np.bincount(self.rows, self.covered, len(share))
+        return np.where(np.bincount(self.rows, minlength=len(share)) > 0, covered / np.maximum(size, 1), share)
+
+
+def _each(lists: pa.Array, field: str = "") -> tuple[Integers, pa.Array]:
+    """Give the strings in a column of lists, and the row of each."""
+    values = lists.flatten()
+    strings = pc.struct_field(values, field) if field else values
+    return pc.list_parent_indices(lists).to_numpy().astype(np.int64), pc.fill_null(strings, "").cast(pa.string())
+
+
+def _longest(text: str, spans: list[dict[str, Any]]) -> tuple[str, str]:
+    """Give the longest of some spans of a text, and where it comes from."""
+    span = max(spans, key=lambda span: span["stop"] - span["start"])
+    return text[span["start"] : span["stop"]][:EXCERPT], span["source"]
 
 
 class _Known(NamedTuple):

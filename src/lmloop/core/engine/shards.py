@@ -1,12 +1,13 @@
 """Shards: the files that rows lie in. Results are Parquet; what passes between phases is Arrow IPC."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lmloop.core.batch import SCHEMA, Batch, conform, rows
@@ -99,11 +100,34 @@ def read_columns(folder: Path, columns: list[str] | None) -> Iterator[pa.Table]:
     """
     for path in sorted(folder.glob("*.parquet")):
         with _open(path) as file:
-            wanted = columns and [name for name in columns if name in file.schema_arrow.names]
+            wanted = _there(file, columns)
             for group in range(file.metadata.num_row_groups):
                 with _readable(path):
                     table = file.read_row_group(group, columns=wanted)
                 yield table
+
+
+def read_chosen(
+    folder: Path, columns: list[str], by: str, choose: Callable[[pa.ChunkedArray], pa.ChunkedArray]
+) -> Iterator[pa.Table]:
+    """Stream the rows of a folder's Parquet files that ``choose`` chooses by one column, with some columns.
+
+    Row groups without such a row cost no more than that column: where few are wanted, most texts are not read.
+    """
+    for path in sorted(folder.glob("*.parquet")):
+        with _open(path) as file:
+            wanted = _there(file, columns)
+            for group in range(file.metadata.num_row_groups) if by in file.schema_arrow.names else ():
+                with _readable(path):
+                    chosen = choose(file.read_row_group(group, columns=[by]).column(0))
+                    table = file.read_row_group(group, columns=wanted) if pc.any(chosen).as_py() else None
+                if table is not None:
+                    yield table.filter(chosen)
+
+
+def _there(file: pq.ParquetFile, columns: list[str] | None) -> list[str] | None:
+    names = set(file.schema_arrow.names)
+    return columns and [name for name in columns if name in names]
 
 
 def list_columns(folder: Path) -> list[str]:

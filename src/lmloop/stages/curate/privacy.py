@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from lmloop.core.batch import STATS
-from lmloop.core.engine.shards import DATA, DROPPED, list_columns, read_columns
+from lmloop.core.engine.shards import DATA, DROPPED, list_columns, read_chosen, read_columns
 from lmloop.core.op import Op
 from lmloop.report import blocks
 from lmloop.report.masks import PII, Masker
@@ -60,16 +61,19 @@ def _examples(out: Path, column: str, kind: str, mask: Masker) -> list[blocks.Ex
     examples: list[blocks.Example] = []
     wanted = re.compile(re.escape(f"[{kind.upper()}]"))
     for folder in (DATA, DROPPED):
-        for table in read_columns(out / folder, ["id", "text", "meta", column]):
-            if column not in table.schema.names:
-                continue
-            some = pc.and_(pc.greater(table.column(column), 0), pc.is_valid(table.column("text")))
-            rows: list[dict[str, Any]] = table.filter(pc.fill_null(some, False)).slice(0, EXAMPLES_PER_KIND).to_pylist()
+        for table in read_chosen(out / folder, ["id", "text", "meta"], column, _some):
+            rows = table.filter(pc.is_valid(table.column("text"))).slice(0, EXAMPLES_PER_KIND).to_pylist()
             texts = mask([row["text"] for row in rows])
             for row, text in zip(rows, texts, strict=True):
-                if (match := wanted.search(text)) and len(examples) < EXAMPLES_PER_KIND:
+                if match := wanted.search(text):
                     examples.append(_example(row, text, match, kind, kept=folder == DATA))
+                if len(examples) == EXAMPLES_PER_KIND:
+                    return examples
     return examples
+
+
+def _some(found: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(pc.greater(found, 0), False)
 
 
 def _example(row: dict[str, Any], text: str, match: re.Match[str], kind: str, kept: bool) -> blocks.Example:

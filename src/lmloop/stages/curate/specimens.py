@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lmloop.core.batch import STATS
-from lmloop.core.engine.shards import DATA, DROPPED, read_columns
+from lmloop.core.engine.shards import DATA, DROPPED, read_chosen, read_columns
 from lmloop.core.op import DROP_OP, Barrier, Op
 from lmloop.kernels.minhash import jaccard, shingles
 from lmloop.kernels.text import text_buffer
@@ -55,11 +55,8 @@ def _members(out: Path, column: str, wanted: Sequence[int]) -> dict[int, list[di
     which = pa.array(wanted, pa.uint64())
     columns = ["id", "text", "meta", column]
     for folder in (DATA, DROPPED):
-        for table in read_columns(out / folder, columns):
-            if column not in table.schema.names:
-                continue
-            chosen = pc.and_(pc.is_in(table.column(column), which), pc.is_valid(table.column("text")))
-            for row in table.filter(chosen).to_pylist():
+        for table in read_chosen(out / folder, columns, column, lambda clusters: pc.is_in(clusters, which)):
+            for row in table.filter(pc.is_valid(table.column("text"))).to_pylist():
                 if len(members[row[column]]) < MEMBERS:
                     members[row[column]].append({**row, "kept": folder == DATA})
     return members
