@@ -10,7 +10,7 @@ from tokenizing_texts import both, chinese, english
 
 from lmloop.core.errors import DataError
 from lmloop.kernels.text import text_buffer
-from lmloop.kernels.tokenizing import Tokenizer, folder, library_pairs, proving, sentencepieces, unigrams
+from lmloop.kernels.tokenizing import Tokenizer, backends, folder, library_pairs, proving, sentencepieces, unigrams
 from lmloop.kernels.tokenizing.counting import PieceCounter
 from lmloop.kernels.tokenizing.patterns import pattern
 from lmloop.kernels.tokenizing.scripts import has_script, script
@@ -244,3 +244,26 @@ def test_text_without_the_script_teaches_nothing():
     for make in ("NFC", "unigrams, NFKC", "Llama 2"):
         with pytest.raises(DataError, match="no text of the script"):
             widen(MAKES[make](), [pa.array(english(5))], GOAL, 1)
+
+
+def test_what_a_fast_back_end_fails_on_goes_to_the_reference():
+    """It was chosen on a sample; a later text may have a byte that has no token."""
+    pytest.importorskip("fastokens")
+    core = tokenizers.Tokenizer(M.BPE())
+    core.pre_tokenizer = P.ByteLevel(add_prefix_space=False)
+    core.train_from_iterator(english(60), tokenizers.trainers.BpeTrainer(vocab_size=300, show_progress=False))
+    alphabet = [letter for letter in P.ByteLevel.alphabet() if letter not in core.get_vocab()]
+    assert alphabet
+    texts = ["the river", "\x04 the \x05", "we walk", "中"]
+
+    def fails(column):
+        if any("\x04" in text for text in column.to_pylist()):
+            raise ValueError("byte 0x04 has no token")
+        return backends.reference(core)(column)
+
+    encode = backends.or_reference(fails, backends.reference(core))
+    column = pa.array(texts, pa.large_string())
+    assert backends.first_difference(encode(column), backends.reference(core)(column)) is None
+    tokenizer = Tokenizer(core, {}, "")
+    tokenizer.encode_batch(["the river"])
+    assert [ids.tolist() for ids in tokenizer.encode_batch(texts)] == [core.encode(text).ids for text in texts]
