@@ -11,6 +11,7 @@ Turns alternate, so that other work on the machine disturbs all alike; speed is 
 """
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -34,7 +35,7 @@ from lmloop.nn.schedule import Schedule
 from lmloop.nn.shape import Shape, from_depth
 from lmloop.nn.speed import cast, peak_flops
 from lmloop.nn.trainer import Pace, Trainer
-from lmloop.nn.training import Computing, Precision, Training, Update
+from lmloop.nn.training import Compile, Computing, Precision, Training, Update
 
 CPU = torch.device("cpu")
 
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--compile", action="store_true", help="ours with torch.compile, too (it needs g++)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     shape = from_depth(options.depth, options.vocabulary, options.context)
@@ -112,6 +114,8 @@ def _compare(folder: Path, shape: Shape, options: argparse.Namespace) -> None:
         "bare loop": lambda: _bare(folder, rows, options.precision),
         "transformers' Trainer": lambda: _theirs(folder, rows, options),
     }
+    if options.compile:
+        ways["ours, compiled"] = lambda: _ours(folder, shape, options, "on")
     peaks, found = [], {name: list[float]() for name in ways}
     for _ in range(options.turns):
         peaks.append(_peak(options.precision))
@@ -125,6 +129,19 @@ def _compare(folder: Path, shape: Shape, options: argparse.Namespace) -> None:
         rate = tokens / median(seconds)
         share = rate * shape.flops_per_token(options.context) / max(peaks)
         print(f"{name:22} {rate:7.0f} tokens a CPU second   {share:.0%} of the peak   ours is {ours / rate:.2f}x")
+    if options.compile:
+        print(f"compiling took {_spent_on_compiling(ways['ours, compiled'], options):.0f} CPU seconds")
+
+
+def _spent_on_compiling(way: Callable[[], list[float]], options: argparse.Namespace) -> float:
+    """Give the processor's seconds, the C++ compiler's included, that a cold start costs beside its steps."""
+    with tempfile.TemporaryDirectory() as cold:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cold
+        torch._dynamo.reset()
+        before = sum(os.times()[:4])
+        seconds = way()
+        spent: float = sum(os.times()[:4]) - before - options.steps * median(seconds[1:])
+        return spent
 
 
 def _peak(precision: Precision) -> float:
@@ -138,7 +155,7 @@ def _peak(precision: Precision) -> float:
     return 30 * 2 * size**3 / (time.process_time() - start)
 
 
-def _training(options: argparse.Namespace, steps: int) -> Training:
+def _training(options: argparse.Namespace, steps: int, compiled: Compile = "off") -> Training:
     return Training(
         steps=steps,
         rows=options.rows,
@@ -146,18 +163,18 @@ def _training(options: argparse.Namespace, steps: int) -> Training:
         seed=0,
         schedule=Schedule("wsd", steps, 1, 1, 0.0),
         update=Update(),
-        computing=Computing(precision=options.precision, threads=1, compile="off"),
+        computing=Computing(precision=options.precision, threads=1, compile=compiled),
         evaluate_every=steps,
         checkpoint_every=steps,
     )
 
 
-def _ours(folder: Path, shape: Shape, options: argparse.Namespace) -> list[float]:
+def _ours(folder: Path, shape: Shape, options: argparse.Namespace, compiled: Compile = "off") -> list[float]:
     steps = options.steps
     with tempfile.TemporaryDirectory() as out:
         watch = Silent()
         batches = _batches(folder / "tokens", options.rows, options.context, steps)
-        Trainer(Objective(seeded(shape, 0)), _training(options, steps), batches, {}, Path(out)).run(watch)
+        Trainer(Objective(seeded(shape, 0)), _training(options, steps, compiled), batches, {}, Path(out)).run(watch)
         return watch.seconds[:-1]  # the last saves a checkpoint
 
 
