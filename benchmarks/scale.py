@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lmloop.kernels.scaling.fit import fit, objective
+from lmloop.kernels.scaling.frontier import interval, predict
 from lmloop.kernels.scaling.law import Chinchilla
 from lmloop.kernels.scaling.points import FLOPS_EACH, Points
 from lmloop.kernels.scaling.resample import bootstrap, resampled
@@ -40,11 +41,38 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - start, found
 
 
+def coverage(tables: int, side: int, scatter: float = 0.005) -> None:
+    """Count how often intervals hold what was planted: parameters, and the loss of a run ten times as large."""
+    sizes, data = np.meshgrid(np.geomspace(1e7, 1e9, side), np.geomspace(1e9, 1e11, side))
+    n, d = np.append(sizes.ravel(), 1e10), np.append(data.ravel(), 1e12)
+    truth = {"E": 1.8172, "A": 482.0, "B": 2085.0, "alpha": 0.3478, "beta": 0.3658, "exponent": 0.3658 / 0.7136}
+    clean = 1.8172 + 482.0 / n**0.3478 + 2085.0 / d**0.3658
+    held = dict.fromkeys([*truth, "ten times: the law", "ten times: a run"], 0)
+    for number in range(tables):
+        noisy = clean * np.exp(np.random.default_rng(number).normal(0.0, scatter, len(n)))
+        points = Points.of(n[:-1], d[:-1], noisy[:-1])
+        found = fit(Chinchilla.over(points), points)
+        draws = bootstrap(found, points, 200, number)
+        ends = {name: interval(values, values[0]) for name, values in found.law.natural(draws).items()}
+        told = predict(found, draws, points, Points.of(n[-1:], d[-1:], clean[-1:]))
+        ends |= dict(zip(list(held)[-2:], told, strict=True))
+        for name, value in {**truth, "ten times: the law": clean[-1], "ten times: a run": noisy[-1]}.items():
+            held[name] += bool(np.all(ends[name].low <= value) and np.all(value <= ends[name].high))
+    print(f"{tables} tables of {side * side} runs, losses scattered by {scatter:.1%}: intervals of 95 % that hold it")
+    print("  " + "  ".join(f"{name} {count}" for name, count in held.items()))
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grid", action="store_true", help="try the 4,500 published starts, too")
+    parser.add_argument(
+        "--coverage", type=int, help="only count in how many of so many tables intervals hold the truth"
+    )
     arguments = parser.parse_args()
+    if arguments.coverage:
+        coverage(arguments.coverage, 6)
+        return
     points = table()
     law = Chinchilla.over(points)
     fit(law, points, law.starts(points)[:1])  # what is imported on first use is no part of a fit

@@ -25,13 +25,14 @@ from lmloop.core.reader import Reader
 from lmloop.core.record import Record
 from lmloop.faces.inputs import ingest_steps
 from lmloop.kernels.text import text_buffer
-from lmloop.kernels.tokenizing import Tokenizer, extending, folder, sentencepieces, training
+from lmloop.kernels.tokenizing import Tokenizer, extending, folder, proving, sentencepieces, training
 from lmloop.kernels.tokenizing.backends import BACKENDS, Flat, first_difference, split
 from lmloop.kernels.tokenizing.counting import Counted, PieceCounter
 from lmloop.kernels.tokenizing.cutting import known_cuts
 from lmloop.kernels.tokenizing.patterns import pattern
 from lmloop.kernels.tokenizing.scripts import Script, has_script, script
 from lmloop.kernels.tokenizing.training import Plan
+from lmloop.kernels.tokenizing.units import Goal
 
 HELD = 0.1
 LINE = "{:44}{:>10}{:>10}{:>10}   {}"
@@ -214,10 +215,14 @@ def _table_drift(texts: Sequence[str], held: Sequence[str]) -> None:
         return
     print(f"\nextending: {len(lines):,} held-out lines without a Han character\n")
     print(LINE.format("", "added", "changed", "no reach", "tokens per character of Chinese text, before and after"))
-    for name, base, new in (*_byte_level(plain, texts, han), *_pieces(plain, texts, han)):
+    for name, base, new in (
+        *_byte_level(plain, texts, han),
+        *_pieces(plain, texts, han),
+        *_unigrams(plain, texts, han),
+    ):
         before, after = (split(item.encode_column(pa.array(lines, pa.large_string()))) for item in (base, new))
         changed = np.mean([not np.array_equal(a, b) for a, b in zip(before, after, strict=True)])
-        lost = len(extending.new_unreachable(new, base.vocab_size, None))
+        lost = len(proving.new_unreachable(new, base.vocab_size, None))
         column = pa.array(chinese, pa.large_string())
         size = sum(map(len, chinese))
         counts = [int(item.encode_column(column)[1].sum()) / size for item in (base, new)]
@@ -239,7 +244,7 @@ def _byte_level(plain: Sequence[str], texts: Sequence[str], han: Script) -> Iter
     naive = type(base.core).from_str(json.dumps(content))
     yield "byte level: append all merges of another", base, Tokenizer(naive, base.config, "")
     counted = _counted(texts, plan)
-    addition = extending.learn_addition(base, counted, han, 4000, 2)
+    addition = extending.learn_addition(base, counted, Goal(4000, han))
     addition, _ = extending.reachable_only(base, addition, extending.with_script(counted, han))
     yield "byte level: lmloop", base, _saved(extending.extended(base, addition, 64))
 
@@ -254,8 +259,19 @@ def _pieces(plain: Sequence[str], texts: Sequence[str], han: Script) -> Iterator
     only = [piece for piece in extra if has_script(piece, han) and not any(c.isascii() and c.isalpha() for c in piece)]
     some = sentencepieces.append(model, [(piece, 0.0) for piece in only])
     yield "SentencePiece: pieces with Han, score 0", base, sentencepieces.open_model(some)
-    pieces, _ = sentencepieces.learn_pieces(model, texts, han, 4000, 2)
+    pieces, _ = sentencepieces.learn_pieces(model, texts, Goal(4000, han))
     yield "SentencePiece: lmloop", base, sentencepieces.open_model(sentencepieces.below_all(model, pieces))
+
+
+def _unigrams(plain: Sequence[str], texts: Sequence[str], han: Script) -> Iterator[tuple[str, Any, Any]]:
+    model, other = _sentencepiece(plain, 8000, "unigram"), _sentencepiece(texts, 8000, "unigram")
+    base, donor = sentencepieces.open_model(model), sentencepieces.open_model(other)
+    known = {base.model.id_to_piece(n) for n in range(base.vocab_size)}
+    extra = [n for n in range(donor.vocab_size) if donor.model.id_to_piece(n) not in known]
+    naive = sentencepieces.append(model, [(donor.model.id_to_piece(n), donor.model.get_score(n)) for n in extra])
+    yield "unigrams: append all pieces, their scores", base, sentencepieces.open_model(naive)
+    pieces, _ = sentencepieces.learn_unigrams(model, texts, Goal(4000, han))
+    yield "unigrams: lmloop", base, sentencepieces.open_model(sentencepieces.append(model, pieces))
 
 
 def _saved(core: Any) -> Tokenizer:

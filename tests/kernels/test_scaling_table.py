@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from lmloop.core.errors import DataError
-from lmloop.kernels.scaling.table import number, points_of, read_rows
+from lmloop.kernels.scaling.numbers import number
+from lmloop.kernels.scaling.table import points_of, read_rows
 
 
 def write(path: Path, text: str) -> Path:
@@ -13,13 +14,34 @@ def write(path: Path, text: str) -> Path:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1.3B", 1.3e9), ("70 m", 7e7), ("1,300,000", 1.3e6), ("5.76e23", 5.76e23), (" 12 ", 12), (3, 3), ("2T", 2e12)],
+    [
+        ("1.3B", 1.3e9),
+        ("70 m", 7e7),
+        ("1,300,000", 1.3e6),
+        ("5.76e23", 5.76e23),
+        (" 12 ", 12),
+        (3, 3),
+        ("2T", 2e12),
+        ("1 300 000", 1.3e6),
+        ("1’300’000", 1.3e6),
+        ("1\u202f300\u202f000.5", 1300000.5),
+        ("1_000", 1e3),
+        ("7Bn", 7e9),
+        ("1.3 billion", 1.3e9),
+        ("13亿", 1.3e9),
+        ("300万", 3e6),
+        ("1.4万亿", 1.4e12),
+        ("1.5x10^9", 1.5e9),
+        ("2 × 10²¹", 2e21),
+        ("3E+09", 3e9),
+        ("-1.5e-3", -0.0015),
+    ],
 )
 def test_numbers_are_read_as_people_write_them(text, value):
     assert number(text) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("text", ["", "many", "1.3 billion", None, True, "--"])
+@pytest.mark.parametrize("text", ["", "many", "1.3 dozen", "1,30", "12,34,567", None, True, "--", "1e", "e9"])
 def test_what_is_no_number_is_none(text):
     assert number(text) != number(text)
 
@@ -40,6 +62,54 @@ def test_columns_are_known_by_many_names_and_the_third_is_worked_out(tmp_path, n
     assert points.tokens[0] == pytest.approx(2e10)
     assert points.flops[0] == pytest.approx(1.2e20)
     assert not unusable
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "params (B),tokens_B,loss\n1,20,2.5\n",
+        "N (millions);D in billions;loss\n1000;20;2,5\n1000;30;2,451\n",
+        "Parameters,Compute (PF-days),loss\n1e9,1.3888888888888888,2.5\n",
+        "参数量（亿）,训练词元数（亿）,验证损失\n10,200,2.5\n",
+        "# runs of May\n\n# N, D, loss\n1e9, 2e10, 2.5\n",
+        'params,tokens,loss\n"1,000,000,000","20,000,000,000",2.5\n,,\n',
+        "params_b,tokens,loss\n1000M,2e10,2.5\n",
+    ],
+)
+def test_units_stand_behind_a_columns_name(tmp_path, text):
+    points, unusable = points_of(read_rows(write(tmp_path / "a.csv", text)), {}, "total", "")
+    assert points.params[0] == pytest.approx(1e9)
+    assert points.tokens[0] == pytest.approx(2e10)
+    assert points.loss[0] == pytest.approx(2.5)
+    assert not unusable
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "gb18030"])
+def test_a_spreadsheets_text_is_read_in_any_coding(tmp_path, coding):
+    (tmp_path / "a.csv").write_bytes("参数量,数据量,损失\n1e9,2e10,2.5\n".encode(coding))
+    assert points_of(read_rows(tmp_path / "a.csv"), {}, "total", "")[0].params[0] == 1e9
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("params,tokens,loss\n0.4,8,3.1\n7,140,2.1\n", "'params' holds 0.4 to 7: that is no number of params"),
+        ("params,tokens,loss\n4e8,8,3.1\n7e9,140,2.1\n", "'tokens' holds 8 to 140"),
+        ("params;tokens;loss\n4e8;8e9;3,123\n7e9;1e11;2,451\n", "'loss' holds 2451 to 3123: that is no loss"),
+        ("flops,loss\n1e20,3\n", "two of params, tokens and flops are needed"),
+        ("params,tokens,loss\n1,300,000,20,000,000,2.5\n", "row 2 has more cells than there are columns"),
+        ("n,d,loss,loss\n1e9,2e10,2.5,2.6\n", "'loss' as the name of two columns"),
+    ],
+)
+def test_what_would_be_read_wrongly_is_refused(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        points_of(read_rows(write(tmp_path / "a.csv", text)), {}, "total", "")
+
+
+def test_a_run_that_is_there_twice_counts_once(tmp_path):
+    text = "n,d,loss\n1e6,1e8,4\n1e6,1e8,4.0\n1e6,1e8,4.1\n1000000,100M,4\n"
+    points, unusable = points_of(read_rows(write(tmp_path / "a.csv", text)), {}, "total", "")
+    assert (len(points), unusable) == (2, {"the same run again": 2})
 
 
 def test_rows_that_cannot_be_used_are_counted_by_reason(tmp_path):

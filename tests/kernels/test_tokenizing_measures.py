@@ -102,6 +102,9 @@ def test_every_format_opens_and_gives_the_same(trained, tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError):
             open_tokenizer(tmp_path / name)
+    (tmp_path / "part.tiktoken").write_bytes(b"YQ== 0\nYg== 1\n")
+    with pytest.raises(DataError, match="254 of 256 bytes have no rank, the first is 0x00"):
+        open_tokenizer(tmp_path / "part.tiktoken")
 
 
 def test_a_token_out_of_reach_is_found_and_one_that_needs_a_letter_before_it_is_not(trained, tmp_path):

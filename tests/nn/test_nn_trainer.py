@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from lmloop.core.errors import DataError, StepError
 from lmloop.core.rows import Rows
+from lmloop.nn import checkpoint
 from lmloop.nn.schedule import DECADES, Schedule, is_due
 
 GROUND = Path(ground.__file__)
@@ -81,6 +82,30 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(folder, undisturbed, tmp_pa
     assert watch.first > 0
     assert same(last, undisturbed[0])
     assert ground.metrics(tmp_path / "killed") == ground.metrics(undisturbed[1])
+
+
+def test_killed_while_a_checkpoint_is_removed_it_goes_on_bit_for_bit(folder, tmp_path, monkeypatch):
+    def torn(place):
+        """Remove a file of three, and be killed."""
+        (place / "state.json").unlink()
+        raise KeyboardInterrupt
+
+    training = ground.plan(checkpoint_every=3, keep=1)
+    whole = ground.trainer(folder, tmp_path / "whole", training)
+    whole.run(ground.Watch())
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.shutil, "rmtree", lambda place, ignore_errors=False: ignore_errors or torn(place))
+        with pytest.raises(KeyboardInterrupt):
+            ground.trainer(folder, tmp_path / "cut", training).run(ground.Watch())
+    # and one that an older version had begun to remove under its own name
+    (tmp_path / "cut" / "checkpoints" / "step-00000001").mkdir()
+    last, watch = ground.trainer(folder, tmp_path / "cut", training), ground.Watch()
+    last.run(watch)
+    assert watch.first > 0
+    assert same(last, whole)
+    assert ground.metrics(tmp_path / "cut") == ground.metrics(tmp_path / "whole")
+    names = [{path.name for path in (tmp_path / home / "checkpoints").iterdir()} for home in ("cut", "whole")]
+    assert names[0] == names[1]
 
 
 def test_checkpoints_by_decades_are_all_kept(folder, undisturbed, tmp_path):

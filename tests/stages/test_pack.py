@@ -91,3 +91,22 @@ def test_packing_without_a_tokenizer_is_told(packed, tmp_path):
     packed["step"][2]["from"] = ["raw"]
     with pytest.raises(LmloopError, match="needs tokenizer"):
         run(packed, home=tmp_path / "runs", workers=1)
+
+
+def test_the_tokenizer_of_a_model_that_no_step_made(packed, tmp_path):
+    words = run(packed, home=tmp_path / "runs", workers=1)["words"].path
+    (tmp_path / "model").mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / "model" / name).write_bytes((words / name).read_bytes())
+    del packed["step"][1]
+    step = packed["step"][1] = {"id": "tokens", "use": "pack", "from": ["raw"], "held": 0.2, "tokenizer": "model"}
+    done = run(packed, home=tmp_path / "other", workers=1)["tokens"]
+    index = Index.read(done.path)
+    assert (index.tokenizer, index.before) == (Tokenizer.load(words).digest, Tokenizer.load(words).bos_id)
+    # another file is another tokenizer, and other tokens
+    config = tmp_path / "model" / "tokenizer_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "bos_token": "<|pad|>"}))
+    assert Index.read(run(packed, home=tmp_path / "other", workers=1)["tokens"].path).before != index.before
+    step["tokenizer"] = "nowhere"
+    with pytest.raises(LmloopError, match=r"no tokenizer.json in"):
+        run(packed, home=tmp_path / "other", workers=1)

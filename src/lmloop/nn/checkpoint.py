@@ -23,7 +23,7 @@ from lmloop.nn.parallel import Ranks, like, whole
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 RNG = "rng"
-UNFINISHED, REPLACED = ".writing", ".replaced"
+UNFINISHED, REPLACED, REMOVED = ".writing", ".replaced", ".removed"
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,20 @@ def settle(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.rename(kept)
-    for path in sorted(folder.glob(f"*{UNFINISHED}")):
+    for path in (*folder.glob(f"*{UNFINISHED}"), *folder.glob(f"*{REMOVED}")):
         shutil.rmtree(path)
+    for path in folder.glob("step-????????"):
+        if not all(
+            (path / name).is_file() for name in (WEIGHTS, OPTIMIZER, STATE)
+        ):  # removed by half by an older lmloop
+            shutil.rmtree(path)
+
+
+def remove(folder: Path) -> None:
+    """Remove a checkpoint: one that is half removed must not look like a whole one."""
+    gone = folder.with_name(folder.name + REMOVED)
+    folder.rename(gone)
+    shutil.rmtree(gone)
 
 
 def _plain(tensor: Any) -> Tensor:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from shutil import rmtree
 from typing import Any, Protocol
 
 import torch
@@ -16,7 +15,7 @@ from lmloop.core.draft import draft
 from lmloop.core.errors import StepError
 from lmloop.core.rows import Batches, HeldOut, Rows
 from lmloop.nn import speed
-from lmloop.nn.checkpoint import Carried, read_state, settle
+from lmloop.nn.checkpoint import Carried, read_state, remove, settle
 from lmloop.nn.guard import MOST_ROLLBACKS, MOST_SKIPS, Guard
 from lmloop.nn.held import Score, measure
 from lmloop.nn.learner import Learner
@@ -338,7 +337,7 @@ class Trainer:
             kept |= {_name(step) for step in range(self.now.step + 1) if is_due(step, DECADES)}
         others = [path for path in self._fixed() if path.name not in kept]
         for path in others[: -self.training.keep]:
-            rmtree(path)
+            remove(path)
 
     def _write(self, row: Mapping[str, Any]) -> None:
         self.now.lines += 1

@@ -14,13 +14,15 @@ from lmloop.core.engine.shards import list_shards, read_shard
 from lmloop.core.errors import DataError
 from lmloop.core.outside import OutsideFile
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
-from lmloop.kernels.text import text_buffer
-from lmloop.kernels.tokenizing import CONFIG, TEMPLATE, Tokenizer, extending, folder, sentencepieces
-from lmloop.kernels.tokenizing.counting import PieceCounter
+from lmloop.kernels.tokenizing import CONFIG, TEMPLATE, Tokenizer, folder, proving, sentencepieces
+from lmloop.kernels.tokenizing.byte_pairs import piece_bytes
+from lmloop.kernels.tokenizing.extending import rows
 from lmloop.kernels.tokenizing.formats import AnyTokenizer
 from lmloop.kernels.tokenizing.linting import shown
-from lmloop.kernels.tokenizing.scripts import Script, script
+from lmloop.kernels.tokenizing.scripts import script
 from lmloop.kernels.tokenizing.toy import byte_tokenizer
+from lmloop.kernels.tokenizing.units import Goal
+from lmloop.kernels.tokenizing.widening import widen
 from lmloop.report import blocks
 
 ROWS, PROOF, MODEL = "rowmap.json", "proof.json", "tokenizer.model"
@@ -42,21 +44,23 @@ class _Made:
 class ExtendTokenizer(Step):
     """Add ``pieces`` tokens of a ``script`` (Han, Hangul, Thai, ...) to a tokenizer, learned from records.
 
-    The tokenizer is that of another step (``from``), or the file ``base``: a ``tokenizer.json`` of byte-level byte
-    pairs, or a SentencePiece model (``*.model``) of byte pairs.
+    The tokenizer is that of another step (``from``), or the file ``base``: a ``tokenizer.json`` or a SentencePiece
+    model (``*.model``), of byte pairs or of unigrams, with any normalizer; it is saved in the form that it had.
     A pair that occurs less than ``least`` times becomes no token.
     The number of ids is raised to a multiple of ``multiple``; a SentencePiece model gets no spare ones.
     ``most_pieces`` bounds the memory, as in the step tokenizer.
 
     The step fails if an id changes in any text without the script: all such lines of the records (20 MB of them at
-    most), each character of Unicode, and the text of each old token are encoded with both. What no text gives is left
-    out. Beside the tokenizer lie ``proof.json``; and ``rowmap.json``, which says for each old id its new one, and
+    most), each character of Unicode, and the text of each old token are encoded with both. Text that a normalizer
+    turns into the script (NFKC makes ``(株)`` of ``㈱``) counts as text with it. What no text gives is left out.
+    Beside the tokenizer lie ``proof.json``; and ``rowmap.json``, which says for each old id its new one, and
     for each new one the old ids whose mean its embedding begins as. The step resize-model applies it.
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("tokenizer", "records")
     makes: ClassVar[Kind] = "tokenizer"
     needs: ClassVar[tuple[Kind, ...]] = ("records",)
+    version: ClassVar[int] = 2
 
     pieces: int = Field(default=2000, ge=1)
     script: str = "Han"
@@ -85,15 +89,15 @@ class ExtendTokenizer(Step):
             raise DataError("extending a tokenizer needs records", hint="name a step that makes records in 'from', too")
         letters = script(self.script)
         texts = _Texts(records, context)
-        if source.suffix == ".model":
-            made = self._extend_model(source, texts, letters, out)
-        else:
-            made = self._extend_pairs(source, texts, letters, out)
-        lines = [line for part in texts for line in extending.lines_without(part, letters, PROVEN_BYTES)]
-        proof = extending.prove(made.base, made.new, _bounded(lines), letters)
+        goal = Goal(self.pieces, letters, self.least, self.most_pieces)
+        extend = self._extend_model if source.suffix == ".model" else self._extend_file
+        made = extend(source, texts, goal, out)
+        lines = [line for part in texts for line in proving.lines_without(part, letters, PROVEN_BYTES)]
+        proof = proving.prove(made.base, made.new, _bounded(lines), letters)
         facts = {
             "lines": proof.lines,
             "characters": proof.characters,
+            "turned": proof.turned,
             "old_tokens": proof.old_tokens,
             "changed": proof.changed,
             "unreachable": made.unreachable,
@@ -115,38 +119,38 @@ class ExtendTokenizer(Step):
             return self.base.path
         return given[0] / MODEL if (given[0] / MODEL).exists() else given[0]
 
-    def _extend_pairs(self, source: Path, texts: "_Texts", letters: Script, out: Path) -> _Made:
+    def _extend_file(self, source: Path, texts: "_Texts", goal: Goal, out: Path) -> _Made:
+        """Extend a ``tokenizer.json``."""
         base = Tokenizer.load(source)
-        counter = PieceCounter(extending.readable(base).cut, self.most_pieces)
-        for part in texts:
-            counter.add(text_buffer(part))
-        counted = counter.counted()
-        addition = extending.learn_addition(base, counted, letters, self.pieces, self.least)
-        counted = extending.with_script(counted, letters)
-        addition, dropped = extending.reachable_only(base, addition, counted)
+        wider = widen(base, texts, goal, self.multiple)
         template = source.parent / TEMPLATE if source.is_file() else source / TEMPLATE
-        core = extending.extended(base, addition, self.multiple)
-        folder.write(core, out, base.config, template.read_text(encoding="utf-8") if template.exists() else "")
+        text = template.read_text(encoding="utf-8") if template.exists() else ""
+        folder.write(wider.core, out, base.config, text)
         new = Tokenizer.load(out)
-        lost = extending.new_unreachable(new, base.vocab_size, new.count_pieces(counted))
-        return _Made(base, new, addition.tokens, dropped, len(lost), extending.row_map(base, addition, new))
+        counts = new.count_pieces(wider.counted) if wider.counted else None
+        lost = proving.new_unreachable(new, base.vocab_size, counts)
+        rowmap = rows(base.vocab_size, new.vocab_size, wider.means, {"base": base.digest, "tokenizer": new.digest})
+        return _Made(base, new, wider.pieces, wider.dropped, len(lost), rowmap)
 
-    def _extend_model(self, source: Path, texts: "_Texts", letters: Script, out: Path) -> _Made:
+    def _extend_model(self, source: Path, texts: "_Texts", goal: Goal, out: Path) -> _Made:
+        """Extend a SentencePiece model."""
         content = source.read_bytes()
-        sentencepieces.check_byte_pairs(content)
         base = sentencepieces.open_model(content)
-        stream = (text for part in texts for text in part.to_pylist())
-        pieces, dropped = sentencepieces.learn_pieces(content, stream, letters, self.pieces, self.least)
-        made = sentencepieces.below_all(content, pieces)
+        if sentencepieces.kind_of(content) == sentencepieces.UNIGRAM:
+            scored, dropped = sentencepieces.learn_unigrams(content, texts.each(), goal)
+            pieces, made = [piece for piece, _ in scored], sentencepieces.append(content, scored)
+        else:
+            pieces, dropped = sentencepieces.learn_pieces(content, texts.each(), goal)
+            made = sentencepieces.below_all(content, pieces)
         with draft(out / MODEL) as place:
             place.write_bytes(made)
         if (config := source.with_name(CONFIG)).exists():
             (out / CONFIG).write_bytes(config.read_bytes())
         means = sentencepieces.means(content, pieces)
         new = sentencepieces.open_model(made)
-        rowmap = extending.rows(base.vocab_size, new.vocab_size, means, {})
-        lost = extending.new_unreachable(new, base.vocab_size, None)
-        return _Made(base, new, [piece.encode() for piece in pieces], dropped, len(lost), rowmap)
+        rowmap = rows(base.vocab_size, new.vocab_size, means, {})
+        lost = proving.new_unreachable(new, base.vocab_size, None)
+        return _Made(base, new, [piece_bytes(piece) for piece in pieces], dropped, len(lost), rowmap)
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,11 @@ class _Texts:
 
     folders: list[Path]
     context: Context
+
+    def each(self) -> Iterator[str]:
+        """Give the texts one by one."""
+        for part in self:
+            yield from part.to_pylist()
 
     def __iter__(self) -> Iterator["pa.Array"]:
         shards = list_shards(self.folders)

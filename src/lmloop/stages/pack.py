@@ -3,10 +3,10 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -16,11 +16,11 @@ from lmloop.core.card import WORK
 from lmloop.core.engine.engines import open_pool
 from lmloop.core.engine.pool import Result
 from lmloop.core.engine.shards import list_shards, prune, read_shard
-from lmloop.core.errors import DataError
+from lmloop.core.errors import DataError, RecipeError
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.kernels.held import is_held
 from lmloop.kernels.packed import DATA, TOKENIZER, Index, Piece, PieceWriter, smallest_dtype
-from lmloop.kernels.tokenizing import Tokenizer
+from lmloop.kernels.tokenizing import FILE, FILES, Tokenizer
 from lmloop.report import blocks
 
 EMPTY = "no text"
@@ -53,19 +53,41 @@ class Pack(Step):
     documents that no training sees: which, is decided by a digest of their id alone. A document's source is the
     name of the input that it came from or, if ``by`` is given, what its meta says under that key: trainings weigh
     sources, and measure them one by one.
+
+    The tokenizer is that of a step among the inputs, or one that no step made: ``tokenizer`` names its folder, that
+    of a model in Hugging Face's form, say, which is to be trained on.
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("records", "tokenizer")
     makes: ClassVar[Kind] = "tokens"
-    needs: ClassVar[tuple[Kind, ...]] = ("records", "tokenizer")
+    needs: ClassVar[tuple[Kind, ...]] = ("records",)
 
     held: float = Field(default=0.01, ge=0.0, lt=1.0)
     by: str = ""
+    tokenizer: str = ""
+
+    def check_inputs(self, kinds: Collection[Kind]) -> None:
+        """See whether there is a tokenizer, and one only."""
+        if not self.tokenizer and "tokenizer" not in kinds:
+            hint = 'name a step that makes a tokenizer in its from, or a folder: tokenizer = "models/mine"'
+            raise RecipeError("it needs tokenizer, too", hint=hint)
+        if self.tokenizer and "tokenizer" in kinds:
+            raise RecipeError("it has two tokenizers", hint="leave out 'tokenizer', or the step in 'from'")
+
+    def outside(self, base: Path, digest: Callable[[Path], str]) -> dict[str, Any] | None:
+        """Name the tokenizer's files by their digests."""
+        if not self.tokenizer:
+            return None
+        folder = base / self.tokenizer
+        if not (folder / FILE).is_file():
+            raise DataError(f"there is no {FILE} in {folder}", hint="name a folder with a tokenizer")
+        return {name: digest(folder / name) for name in FILES if (folder / name).is_file()}
 
     def run(self, inputs: list[Artifact], out: Path, context: Context) -> Metrics:
         """Tokenise every shard, and write the index last."""
         records = [item for item in inputs if item.kind == "records"]
         folders = [item.path for item in inputs if item.kind == "tokenizer"]
+        folders += [context.base / self.tokenizer] if self.tokenizer else []
         if len(folders) != 1 or not records:
             raise DataError(
                 f"packing needs records and one tokenizer, not {len(folders)}", hint='from = ["clean", "tokenizer"]'

@@ -3,33 +3,43 @@
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from lmloop.core.errors import DataError, closest
-from lmloop.kernels.scaling.points import FLOPS_EACH, Points
-
-Row: TypeAlias = Mapping[str, Any]
+from lmloop.kernels.scaling.numbers import Row, numbers_of, plain, unit_of
+from lmloop.kernels.scaling.points import FLOPS_EACH, Floats, Points
 
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "params": (
         "params", "n", "parameters", "n_params", "num_params", "model_size", "model_params", "total_params", "size",
+        "参数量", "参数", "参数数量", "模型大小", "模型规模",
     ),
     "nonembedding": (
         "params_nonembedding", "n_nonembedding", "non_embedding_params", "nonembedding_params", "non_emb_params",
-        "params_non_embedding", "params_no_embedding", "n_nonemb",
+        "params_non_embedding", "params_no_embedding", "n_nonemb", "非嵌入参数", "非嵌入参数量",
     ),
-    "tokens": ("tokens", "d", "training_tokens", "train_tokens", "n_tokens", "num_tokens", "data", "tokens_seen"),
-    "loss": ("loss", "val_loss", "final_loss", "validation_loss", "eval_loss", "test_loss", "nll", "cross_entropy"),
-    "flops": ("flops", "c", "compute", "training_flop", "training_flops", "train_flops", "flop", "total_flops"),
+    "tokens": (
+        "tokens", "d", "training_tokens", "train_tokens", "n_tokens", "num_tokens", "data", "tokens_seen",
+        "词元", "词元数", "训练词元", "训练词元数", "数据量", "token数", "训练token数",
+    ),
+    "loss": (
+        "loss", "val_loss", "final_loss", "validation_loss", "eval_loss", "test_loss", "nll", "cross_entropy",
+        "损失", "验证损失", "最终损失", "测试损失",
+    ),
+    "flops": (
+        "flops", "c", "compute", "training_flop", "training_flops", "train_flops", "flop", "total_flops",
+        "计算量", "训练计算量", "算力",
+    ),
 }  # fmt: skip
-"""What each column may be called; letters' case, spaces and signs do not matter."""
+"""What each column may be called; letters' case, spaces and signs do not matter, and a unit may follow."""
 
-LETTERS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
-NUMBER = re.compile(r"([-+]?[0-9][0-9_,]*(?:\.[0-9]*)?(?:e[-+]?[0-9]+)?)\s*([kmbgt]?)", re.IGNORECASE)
+SMALL, HIGH = 1e4, 50.0
+"""Sizes that are all below the first are in thousands, millions or billions; losses above the second are no nats."""
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -46,7 +56,7 @@ def read_rows(path: Path) -> list[Row]:
 
             rows = pq.read_table(path).to_pylist()
         else:
-            rows = _parse(path.read_text(encoding="utf-8-sig"), ending)
+            rows = _parse(_text(path.read_bytes()), ending)
     except (ValueError, OSError, csv.Error) as bad:
         raise DataError(f"{path} cannot be read: {bad}", hint="its name must say what it holds") from None
     if not rows or not all(isinstance(row, Mapping) for row in rows):
@@ -54,18 +64,10 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def number(value: Any) -> float:
-    """Read a number as people write it: 1.3e9, 1,300,000,000 or 1.3B; not a number (NaN) where it is none."""
-    if isinstance(value, bool) or value is None:
-        return float("nan")
-    if isinstance(value, int | float):
-        return float(value)
-    match = NUMBER.fullmatch(str(value).strip())
-    return float(re.sub("[_,]", "", match[1])) * LETTERS[match[2].lower()] if match else float("nan")
-
-
 def find_column(rows: Sequence[Row], wanted: str, names: Mapping[str, str], known: Iterable[str] = ()) -> str | None:
     """Find the column that holds something: the one that ``names`` says, or one of those it is known by.
+
+    A unit may stand behind a known name: ``params (B)``, ``tokens_millions``.
 
     Raises:
         DataError: ``names`` says a column that is not there.
@@ -76,8 +78,11 @@ def find_column(rows: Sequence[Row], wanted: str, names: Mapping[str, str], know
             hint = closest(names[wanted], columns)
             raise DataError(f"the table has no column {names[wanted]!r} for {wanted}", hint=hint)
         return names[wanted]
-    plain = {_plain(column): column for column in columns}
-    return next((plain[name] for name in known or KNOWN[wanted] if name in plain), None)
+    exact = {plain(column): column for column in columns}
+    with_unit = {unit_of(column)[0]: column for column in columns}
+    known = tuple(known or KNOWN[wanted])
+    found = (where[name] for where in (exact, with_unit) for name in known if name in where)
+    return next(found, None)
 
 
 def points_of(rows: Sequence[Row], names: Mapping[str, str], count: str, group: str) -> tuple[Points, dict[str, int]]:
@@ -95,12 +100,12 @@ def points_of(rows: Sequence[Row], names: Mapping[str, str], count: str, group: 
     if place["loss"] is None or sum(place[name] is not None for name in (sized, "tokens", "flops")) < 2:
         missing = [name for name in (sized, "tokens", "loss") if place[name] is None]
         hint = f'say which column is what: columns = {{ {missing[0]} = "..." }}; there are: {", ".join(rows[0])}'
-        raise DataError(f"the table has no column for {', '.join(missing)}", hint=hint)
+        told = "two of params, tokens and flops are needed, and the loss"
+        raise DataError(f"the table has no column for {', '.join(missing)}: {told}", hint=hint)
     if group and group not in rows[0]:
         raise DataError(f"the table has no column {group!r} to compare", hint=closest(group, rows[0]))
-    columns = {
-        name: np.array([number(row.get(column)) for row in rows]) if column else None for name, column in place.items()
-    }
+    columns = {name: numbers_of(rows, column) if column else None for name, column in place.items()}
+    _plausible({name: values for name, values in columns.items() if name not in names}, place)
     n, d, c = _complete(columns[sized], columns["tokens"], columns["flops"])
     loss = columns["loss"]
     assert loss is not None
@@ -111,9 +116,10 @@ def points_of(rows: Sequence[Row], names: Mapping[str, str], count: str, group: 
             if fresh:
                 reasons[f"{name} {what}"] = fresh
             good &= ~bad
+    tags = [str(row[group]) if group else "" for row in rows]
+    good &= ~_repeated(zip(n, d, c, loss, tags, strict=True), good, reasons)
     if not good.any():
         raise DataError("no row of the table can be used", hint="; ".join(f"{k}: {v}" for k, v in reasons.items()))
-    tags = [str(row[group]) if group else "" for row in rows]
     groups = tuple(dict.fromkeys(tag for tag, keep in zip(tags, good, strict=True) if keep))
     numbers = np.array([groups.index(tag) if tag in groups else 0 for tag in tags], dtype=np.int64)
     return Points(n, d, loss, c, numbers, groups).where(good), reasons
@@ -128,20 +134,69 @@ def _complete(n: Any, d: Any, c: Any) -> tuple[Any, Any, Any]:
     return n, d, c
 
 
+def _plausible(columns: Mapping[str, Floats | None], place: Mapping[str, str | None]) -> None:
+    """Raise a DataError for what is in another unit than it says: a fit of it would look well, and be wrong."""
+    for name, values in columns.items():
+        usable = values[np.isfinite(values)] if values is not None else np.empty(0)
+        if not len(usable):
+            continue
+        column = place[name]
+        if name != "loss" and usable.max() < SMALL:
+            raise DataError(
+                f"the column {column!r} holds {usable.min():g} to {usable.max():g}: that is no number of {name}",
+                hint=f"if those are billions, call it '{name} (B)', or write {usable.max():g}B",
+            )
+        if name == "loss" and np.median(usable) > HIGH:
+            raise DataError(
+                f"the column {column!r} holds {usable.min():g} to {usable.max():g}: that is no loss in nats a token",
+                hint="are those perplexities, or decimals behind a comma? write the loss, with a dot",
+            )
+
+
+def _repeated(keys: Iterable[tuple[Any, ...]], good: Any, reasons: dict[str, int]) -> Any:
+    """Mark rows that say the very same run again, and count them: twice the same loss is no second run."""
+    seen: set[tuple[Any, ...]] = set()
+    again = np.zeros(len(good), dtype=bool)
+    for at, key in enumerate(keys):
+        again[at] = good[at] and key in seen
+        if good[at]:
+            seen.add(key)
+    if again.any():
+        reasons["the same run again"] = int(again.sum())
+    return again
+
+
+def _text(content: bytes) -> str:
+    """Read a file's text: UTF-8, UTF-16 if it says so, or else what Chinese spreadsheets write."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030")
+
+
 def _parse(text: str, ending: str) -> list[Any]:
     if ending == ".json":
         found = json.loads(text)
         return found if isinstance(found, list) else [found]
     if ending in (".jsonl", ".ndjson"):
         return [json.loads(line) for line in text.splitlines() if line.strip()]
-    sign = "\t" if ending == ".tsv" else _separator(text)
-    return list(csv.DictReader(text.splitlines(), delimiter=sign, skipinitialspace=True))
+    lines = text.splitlines()
+    while lines and (not lines[0].strip() or (lines[0].startswith("#") and not re.search("[,;\t]", lines[0]))):
+        del lines[0]  # notes above the table
+    sign = "\t" if ending == ".tsv" else _separator(lines[0] if lines else "")
+    table = csv.DictReader(lines, delimiter=sign, skipinitialspace=True)
+    twice = [name for name, count in Counter(table.fieldnames or []).items() if count > 1 and name]
+    if twice:
+        raise ValueError(f"it has {twice[0]!r} as the name of two columns")
+    rows = list(table)
+    for at, row in enumerate(rows, 2):
+        if None in row and any(str(cell).strip() for cell in row[None]):
+            raise ValueError(f"row {at} has more cells than there are columns; quote numbers that hold a {sign!r}")
+        row.pop(None, None)
+    return [row for row in rows if any(str(cell or "").strip() for cell in row.values())]
 
 
-def _separator(text: str) -> str:
-    first = text.partition("\n")[0]
+def _separator(first: str) -> str:
     return max(",;\t", key=first.count)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^0-9a-z]+", "_", str(name).lower()).strip("_")

@@ -11,27 +11,24 @@ each is put together from what the old tokenizer gives, each can be reached. Bot
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from lmloop.core.errors import DataError, StepError
+from lmloop.core.errors import DataError
 from lmloop.core.extras import need
-from lmloop.kernels.text import Integers, TextBuffer, read_only
+from lmloop.kernels.text import TextBuffer, read_only
 from lmloop.kernels.tokenizing import Tokenizer
-from lmloop.kernels.tokenizing.backends import ODD, Flat, first_difference, reference, split
-from lmloop.kernels.tokenizing.byte_pairs import BytePairs, byte_pairs
+from lmloop.kernels.tokenizing.backends import split
+from lmloop.kernels.tokenizing.byte_pairs import byte_pairs
 from lmloop.kernels.tokenizing.counting import Counted
-from lmloop.kernels.tokenizing.errors import Unsupported
-from lmloop.kernels.tokenizing.formats import AnyTokenizer
-from lmloop.kernels.tokenizing.learning import Learned, learn, words_of
-from lmloop.kernels.tokenizing.letters import to_letters
-from lmloop.kernels.tokenizing.linting import unreachable
+from lmloop.kernels.tokenizing.learning import learn, words_of
 from lmloop.kernels.tokenizing.merging import merge_alone
+from lmloop.kernels.tokenizing.proving import new_unreachable
 from lmloop.kernels.tokenizing.scripts import Script
+from lmloop.kernels.tokenizing.units import Goal, alphabet
 
 
 @dataclass(frozen=True)
@@ -64,36 +61,22 @@ class Addition:
         return Addition(self.start, [self.tokens[n] for n in kept], merges)
 
 
-def readable(tokenizer: Tokenizer) -> BytePairs:
-    """Read the tokenizer that is to be extended.
+def learn_addition(base: Tokenizer, counted: Counted, goal: Goal) -> Addition:
+    """Learn new tokens of a script from pieces and how often they occur.
 
     Raises:
-        DataError: it is of a sort that cannot be extended here.
+        DataError: no piece is of the script.
     """
-    try:
-        return byte_pairs(tokenizer.core)
-    except Unsupported as why:
-        raise DataError(
-            f"this tokenizer cannot be extended: {why}",
-            hint="byte-level byte-pair tokenizers can, and SentencePiece models (*.model) of byte pairs",
-        ) from None
-
-
-def learn_addition(base: Tokenizer, counted: Counted, script: Script, most: int, least: int) -> Addition:
-    """Learn ``most`` new tokens of a script from pieces and how often they occur.
-
-    Raises:
-        DataError: no piece is of the script, or the tokenizer cannot be extended.
-    """
-    pairs = readable(base)
-    counted = with_script(counted, script)
+    pairs = byte_pairs(base.core)
+    counted = with_script(counted, goal.script)
     if not len(counted.counts):
         raise DataError("the records hold no text of the script that is to be added")
     ids, counts = merge_alone(pairs.table(), TextBuffer(read_only(counted.data), counted.offsets))
     # an id without bytes gets some that no text has, so that ids stay what they are
     known = [pairs.tokens.get(n, b"\xff\xff" + n.to_bytes(4)) for n in range(base.vocab_size)]
-    found = learn(words_of(ids, counts, counted.counts), known, most, least, script)
-    return _addition(found, base.vocab_size)
+    found = learn(words_of(ids, counts, counted.counts), known, goal.pieces, goal.least, goal.script)
+    merges = zip(found.pairs.tolist(), found.made.tolist(), strict=True)
+    return Addition(base.vocab_size, found.tokens[base.vocab_size :], [(*pair, made) for pair, made in merges])
 
 
 def with_script(counted: Counted, script: Script) -> Counted:
@@ -117,9 +100,10 @@ def extended(base: Tokenizer, addition: Addition, multiple: int) -> Any:
     # special tokens are given ids by the library unless the model knows them, too
     vocab.update({token["content"]: token["id"] for token in added})
     names = {number: token for token, number in vocab.items()}
+    written = alphabet(base.core)
     for n, token in enumerate(addition.tokens):
-        names[addition.start + n] = to_letters(token)
-        vocab[to_letters(token)] = addition.start + n
+        names[addition.start + n] = written.name(token)
+        vocab[written.name(token)] = addition.start + n
     pairs = [[names[left], names[right]] for left, right, _ in addition.merges]
     plain = all(isinstance(pair, list) for pair in model["merges"])
     model["merges"] += pairs if plain else [" ".join(pair) for pair in pairs]
@@ -143,74 +127,19 @@ def reachable_only(base: Tokenizer, addition: Addition, counted: Counted) -> tup
     return addition, before - len(addition.tokens)
 
 
-def new_unreachable(tokenizer: AnyTokenizer, start: int, counts: Integers | None) -> list[int]:
-    """List the new ids that no text gives."""
-    return [n for n in unreachable(tokenizer, counts) if n >= start]
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What was compared: lines without the script, characters and old tokens; and how many ids changed."""
-
-    lines: int
-    characters: int
-    old_tokens: int
-    changed: int
-
-
-def prove(base: AnyTokenizer, new: AnyTokenizer, lines: Sequence[str], script: Script) -> Proof:
-    """Encode all that has no character of the script with both tokenizers.
-
-    That is: lines of text and the text of every old token, by the reference library; and every character of Unicode,
-    between letters and spaces.
-
-    Raises:
-        StepError: an id differs.
-    """
-    others = [chr(point) for point in np.flatnonzero(~script.points).tolist() if not 0xD800 <= point < 0xE000]
-    letters = ["".join(f"a{letter} {letter}" for letter in others[at : at + 128]) for at in range(0, len(others), 128)]
-    old = [token.decode(errors="ignore") for token in base.tokens if token]
-    old = [text for text in old if not _has(text, script)]
-    odd = [text for text in ODD if not _has(text, script)]
-    for column, encode in (([*lines, *odd, *old], _encode), (letters, _encode_fast)):
-        texts = pa.array(column, pa.large_string())
-        different = first_difference(encode(base, texts), encode(new, texts))
-        if different is None:
-            continue
-        raise StepError(
-            f"text without the new script would be encoded in another way: {column[different][:60]!r}",
-            hint="the base tokenizer must not be extended like this; nothing was written",
-        )
-    return Proof(len(lines), len(others), len(old), 0)
-
-
-def lines_without(texts: "pa.Array", script: Script, most_bytes: int) -> list[str]:
-    """List the lines that have no character of a script."""
-    found, size = [], 0
-    for text in texts.to_pylist():
-        for line in text.splitlines(keepends=True):
-            if not _has(line, script):
-                found.append(line)
-                size += len(line)
-        if size > most_bytes:
-            break
-    return found
-
-
-def row_map(base: Tokenizer, addition: Addition, new: Tokenizer) -> dict[str, Any]:
-    """Say which row of the new embedding is which of the old, and of which old rows each new one is the mean.
-
-    Rows without a text (spare ones) are the mean of all old rows.
-    """
+def means(base: Tokenizer, addition: Addition) -> dict[int, list[int]]:
+    """Say of which old ids each new token was made."""
     buffer, offsets = b"".join(addition.tokens), np.cumsum([0, *map(len, addition.tokens)])
     pieces = TextBuffer(read_only(np.frombuffer(buffer or b"\0", np.uint8)), offsets.astype(np.int64))
-    parts = split(merge_alone(readable(base).table(), pieces))
-    means = {addition.start + n: row.tolist() for n, row in enumerate(parts)}
-    return rows(base.vocab_size, new.vocab_size, means, {"base": base.digest, "tokenizer": new.digest})
+    parts = split(merge_alone(byte_pairs(base.core).table(), pieces))
+    return {addition.start + n: row.tolist() for n, row in enumerate(parts)}
 
 
 def rows(old: int, new: int, means: Mapping[int, list[int]], names: Mapping[str, str]) -> dict[str, Any]:
-    """Write a row map: ``rows[old id]`` is the new id, ``means[new id]`` are the old ids whose mean it begins as."""
+    """Write a row map: ``rows[old id]`` is the new id, ``means[new id]`` are the old ids whose mean it begins as.
+
+    Rows of which nothing is said (spare ones, and text that the old tokenizer does not know) are the mean of all.
+    """
     return {
         **names,
         "old_size": old,
@@ -218,20 +147,3 @@ def rows(old: int, new: int, means: Mapping[int, list[int]], names: Mapping[str,
         "rows": list(range(old)),
         "means": {str(number): means.get(number, []) for number in range(old, new)},
     }
-
-
-def _addition(found: Learned, start: int) -> Addition:
-    merges = zip(found.pairs.tolist(), found.made.tolist(), strict=True)
-    return Addition(start, found.tokens[start:], [(left, right, made) for (left, right), made in merges])
-
-
-def _encode(tokenizer: AnyTokenizer, column: "pa.Array") -> Flat:
-    return reference(tokenizer.core)(column) if isinstance(tokenizer, Tokenizer) else tokenizer.encode_column(column)
-
-
-def _encode_fast(tokenizer: AnyTokenizer, column: "pa.Array") -> Flat:
-    return tokenizer.encode_column(column)
-
-
-def _has(text: str, script: Script) -> bool:
-    return bool(script.points[np.frombuffer(text.encode("utf-32-le"), np.uint32)].any()) if text else False

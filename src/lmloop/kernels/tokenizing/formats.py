@@ -151,6 +151,10 @@ def _tiktoken(path: Path) -> TiktokenFile:
         ranks = {base64.b64decode(token, validate=True): int(rank) for token, rank in rows}
     except (OSError, ValueError, binascii.Error) as bad:
         raise DataError(f"{path} cannot be read as a file of tiktoken: {bad}") from None
+    missing = [byte for byte in range(256) if bytes([byte]) not in ranks]
+    if missing:  # the library panics at the first text with such a byte
+        told = f"{len(missing)} of 256 bytes have no rank, the first is {missing[0]:#04x}"
+        raise DataError(f"{path} is no whole file of tiktoken: {told}")
     known = {"o200k": O200K, "gpt2": GPT2, "r50k": GPT2}
     pattern = next((pattern for name, pattern in known.items() if name in path.name), CL100K)
     encoding = library.Encoding(path.stem, pat_str=pattern, mergeable_ranks=ranks, special_tokens={})

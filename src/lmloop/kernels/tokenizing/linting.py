@@ -66,15 +66,15 @@ def lint(
     return found + list(_duplicates(tokens, counts))
 
 
-def unreachable(tokenizer: AnyTokenizer, counts: Integers | None = None) -> list[int]:
-    """List the ids that no surrounding of their text gives; single bytes and parts of characters are left out.
+def unreachable(tokenizer: AnyTokenizer, counts: Integers | None = None, start: int = 0) -> list[int]:
+    """List the ids from ``start`` on that no surrounding of their text gives; parts of characters are left out.
 
     A token that occurred is reachable, whatever a trial says.
     """
     texts = {
         n: token.decode()
         for n, token in enumerate(tokenizer.tokens)
-        if token and _is_text(token) and not (counts is not None and counts[n] > 0)
+        if n >= start and token and _is_text(token) and not (counts is not None and counts[n] > 0)
     }
     left = texts
     for surrounding in SURROUNDINGS:

@@ -1,5 +1,6 @@
 """Tokens of one script: byte strings that can stand in no text without it."""
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,16 @@ def script(name: str) -> Script:
 def has_script(text: str, wanted: Script) -> bool:
     """Say whether a character of the script is in a text."""
     return bool(wanted.points[np.frombuffer(text.encode("utf-32-le"), np.uint32)].any()) if text else False
+
+
+def script_class(wanted: Script) -> str:
+    """Write the characters of a script as a class of a regular expression."""
+    letters = np.flatnonzero(wanted.points)
+    edges = np.flatnonzero(np.diff(letters) > 1)
+    firsts = letters[np.concatenate([[0], edges + 1])]
+    lasts = letters[np.concatenate([edges, [len(letters) - 1]])]
+    spans = (f"{re.escape(chr(a))}-{re.escape(chr(b))}" for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True))
+    return f"[{''.join(spans)}]"
 
 
 @inlined

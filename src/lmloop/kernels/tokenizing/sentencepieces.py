@@ -1,11 +1,11 @@
-"""New pieces for a SentencePiece model of byte pairs (Llama's first tokenizers are such), without touching the old.
+"""New pieces for a SentencePiece model (Llama's first tokenizers are such), without touching the old.
 
-In such a model neighbours are merged if together they are a piece, and the piece of the highest score comes first. New
-pieces therefore get scores below all old ones, in the order in which they were learned, and hold nothing but
-characters of their script. The file is a list of messages of protocol buffers, so pieces are added by appending them.
+How a model of unigrams is extended, :mod:`lmloop.kernels.tokenizing.unigrams` says. In one of byte pairs, neighbours
+are merged if together they are a piece, and the piece of the highest score comes first. New pieces therefore get
+scores below all old ones, in the order in which they were learned, and hold nothing but characters of their script.
+The file is a list of messages of protocol buffers, so pieces are added by appending them.
 """
 
-import re
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,28 +15,34 @@ import numpy as np
 
 from lmloop.core.errors import DataError
 from lmloop.core.extras import need
+from lmloop.kernels.tokenizing import unigrams
 from lmloop.kernels.tokenizing.byte_pairs import piece_bytes
-from lmloop.kernels.tokenizing.extending import new_unreachable
 from lmloop.kernels.tokenizing.formats import SentencePieceFile
 from lmloop.kernels.tokenizing.learning import learn, words_of
-from lmloop.kernels.tokenizing.scripts import Script
+from lmloop.kernels.tokenizing.proving import new_unreachable
+from lmloop.kernels.tokenizing.units import CHARACTERS, SPACE, Goal, forget, run_of
 
-BYTE_PAIRS = 2
-CHARACTERS = 0.25
-"""At most so much of the new pieces are single characters that the old model does not know."""
+UNIGRAM, BYTE_PAIRS = 1, 2
+OTHERS: dict[int | bytes, str] = {3: "whole words", 4: "single characters"}
+NORMAL, USER_DEFINED, UNUSED = 1, 4, 5
 
 
-def check_byte_pairs(model: bytes) -> None:
-    """Raise a DataError for a model that is not of byte pairs: with unigrams, scores of two models do not compare."""
+def kind_of(model: bytes) -> int:
+    """Say of which kind a model is: ``UNIGRAM`` or ``BYTE_PAIRS``.
+
+    Raises:
+        DataError: it is of another, which cannot be extended.
+    """
+    kind: int | bytes = UNIGRAM
     for number, value in _fields(model):
         if number == 2 and isinstance(value, bytes):
-            kinds = [kind for inner, kind in _fields(value) if inner == 3]
-            if kinds and kinds[-1] == BYTE_PAIRS:
-                return
-    raise DataError(
-        "this SentencePiece model is not of byte pairs, and cannot be extended without changing what it gives",
-        hint="train a new tokenizer",
-    )
+            kind = ([kind] + [inner for name, inner in _fields(value) if name == 3])[-1]
+    if kind not in (UNIGRAM, BYTE_PAIRS):
+        raise DataError(
+            f"this SentencePiece model cannot be extended: it is of {OTHERS.get(kind, 'a kind that is not known')}",
+            hint="train a new tokenizer",
+        )
+    return int(kind)
 
 
 def open_model(content: bytes) -> SentencePieceFile:
@@ -57,8 +63,10 @@ def below_all(model: bytes, pieces: Sequence[str]) -> bytes:
     return append(model, ((piece, lowest - 1.0 - n) for n, piece in enumerate(pieces)))
 
 
-def learn_pieces(model: bytes, texts: Iterable[str], script: Script, most: int, least: int) -> tuple[list[str], int]:
-    """Learn new pieces of a script on top of a model, in the order of their scores; all of them can be reached.
+def learn_pieces(model: bytes, texts: Iterable[str], goal: Goal) -> tuple[list[str], int]:
+    """Learn new pieces of a script on top of a model of byte pairs, in the order of their scores.
+
+    All of them can be reached.
 
     Also gives how many were left out because no text gave them.
 
@@ -66,16 +74,16 @@ def learn_pieces(model: bytes, texts: Iterable[str], script: Script, most: int, 
         DataError: the texts have no character of the script.
     """
     base = open_model(model)
-    runs = _runs(base.model, texts, script)
+    runs = _runs(base.model, texts, goal, "")
     if not runs:
         raise DataError("the records hold no text of the script that is to be added")
     known = {base.model.id_to_piece(n) for n in range(base.vocab_size)}
     letters: Counter[str] = Counter()
     for run, count in runs.items():
         letters.update({letter: count * run.count(letter) for letter in set(run)})
-    new_letters = [item for item in letters.most_common() if item[0] not in known and item[1] >= least]
-    singles = [letter for letter, _ in new_letters[: int(CHARACTERS * most)]]
-    pieces = [*singles, *_learn_merged(base.model, runs, script, most - len(singles), least)]
+    new_letters = [item for item in letters.most_common() if item[0] not in known and item[1] >= goal.least]
+    singles = [letter for letter, _ in new_letters[: int(CHARACTERS * goal.pieces)]]
+    pieces = [*singles, *_learn_merged(base.model, runs, goal, goal.pieces - len(singles))]
     pieces = [piece for piece in dict.fromkeys(pieces) if piece not in known]
     before = len(pieces)
     while pieces:
@@ -87,32 +95,48 @@ def learn_pieces(model: bytes, texts: Iterable[str], script: Script, most: int, 
     return pieces, before - len(pieces)
 
 
+def learn_unigrams(model: bytes, texts: Iterable[str], goal: Goal) -> tuple[list[tuple[str, float]], int]:
+    """Learn new pieces with their scores for a model of unigrams; all of them can be reached.
+
+    Also gives how many were left out because no text gave them.
+
+    Raises:
+        DataError: the texts have no character of the script.
+    """
+    base = open_model(model)
+    runs = _runs(base.model, texts, goal, f"{SPACE}?")
+    pieces = unigrams.learn(runs, _old(model), goal)
+    before = len(pieces)
+    while pieces:
+        lost = set(new_unreachable(open_model(append(model, pieces)), base.vocab_size, None))
+        if not lost:
+            break
+        pieces = [piece for n, piece in enumerate(pieces) if base.vocab_size + n not in lost]
+    return pieces, before - len(pieces)
+
+
 def means(model: bytes, pieces: Sequence[str]) -> dict[int, list[int]]:
     """Say of which old ids each new piece was made: those of its text, without the space that the model puts first."""
     base = open_model(model).model
     found = {}
     for n, piece in enumerate(pieces):
-        ids = base.encode_as_ids(piece)
-        found[base.get_piece_size() + n] = ids[1:] if ids and base.id_to_piece(ids[0]) == "▁" else ids
+        ids = base.encode_as_ids(piece.replace(SPACE, " "))
+        ids = ids[1:] if ids and base.id_to_piece(ids[0]) == SPACE and not piece.startswith(SPACE) else ids
+        found[base.get_piece_size() + n] = [number for number in ids if number != base.unk_id()]
     return found
 
 
-def _runs(base: Any, texts: Iterable[str], script: Script) -> Counter[str]:
+def _runs(base: Any, texts: Iterable[str], goal: Goal, before: str) -> Counter[str]:
     """Count the runs of a script's characters, as the model normalizes them."""
-    letters = np.flatnonzero(script.points)
-    edges = np.flatnonzero(np.diff(letters) > 1)
-    firsts = letters[np.concatenate([[0], edges + 1])]
-    lasts = letters[np.concatenate([edges, [len(letters) - 1]])]
-    spans = "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True))
-    pattern = re.compile(f"[{spans}]{{1,64}}")
+    pattern = run_of(goal.script, before)
     runs: Counter[str] = Counter()
     for text in texts:
-        if pattern.search(text):
-            runs.update(pattern.findall(base.normalize(text)))
+        runs.update(pattern.findall(base.normalize(text)))
+        forget(runs, goal.most)
     return runs
 
 
-def _learn_merged(base: Any, runs: Counter[str], script: Script, most: int, least: int) -> list[str]:
+def _learn_merged(base: Any, runs: Counter[str], goal: Goal, most: int) -> list[str]:
     """Merge further what the model gives for runs; a character that it does not know counts as one symbol."""
     numbers: dict[str, int] = {}
     ids: list[int] = []
@@ -123,8 +147,26 @@ def _learn_merged(base: Any, runs: Counter[str], script: Script, most: int, leas
         counts.append(len(symbols))
     words = words_of(np.array(ids, np.uint32), np.array(counts, np.int64), np.array(list(runs.values()), np.int64))
     known = [symbol.encode() for symbol in numbers]
-    found = learn(words, known, most, least, script)
+    found = learn(words, known, most, goal.least, goal.script)
     return [token.decode() for token in found.tokens[len(known) :]]
+
+
+def _old(model: bytes) -> unigrams.Old:
+    """Read the pieces that can stand in a text, and the scores that others are worked out from."""
+    scores: dict[str, float] = {}
+    normal = []
+    for number, value in _fields(model):
+        if number != 1 or not isinstance(value, bytes):
+            continue
+        row = dict(_fields(value))
+        kind, piece, score = row.get(3, NORMAL), row.get(1, b""), row.get(2, bytes(4))
+        assert isinstance(piece, bytes)
+        assert isinstance(score, bytes)
+        if kind in (NORMAL, USER_DEFINED, UNUSED):
+            scores[piece.decode()] = struct.unpack("<f", score)[0]
+        if kind == NORMAL:
+            normal.append(scores[piece.decode()])
+    return unigrams.Old(scores, min(normal), max(normal))
 
 
 def _symbols(pieces: Sequence[str]) -> list[str]:

@@ -100,7 +100,8 @@ def train_unigram(counted: Counted, plan: Plan) -> Any:
             for piece, count in _pieces(counted):
                 out.write(f"{to_letters(piece)}\t{count}\n")
         prefix = str(Path(folder) / "model")
-        library.SentencePieceTrainer.train(**_unigram_settings(str(rows), prefix, plan))
+        settings = unigram_settings(str(rows), prefix, plan.pieces)
+        library.SentencePieceTrainer.train(**settings, required_chars=letters())
         model = library.SentencePieceProcessor(model_file=f"{prefix}.model")
     vocab = [(model.id_to_piece(n), model.get_score(n)) for n in range(1, model.get_piece_size())]
     have = {piece for piece, _ in vocab}
@@ -161,16 +162,16 @@ def finished(model: Any, plan: Plan) -> Any:
     return core
 
 
-def _unigram_settings(rows: str, prefix: str, plan: Plan) -> dict[str, Any]:
+def unigram_settings(rows: str, prefix: str, size: int) -> dict[str, Any]:
+    """Say how SentencePiece learns ``size`` unigrams of counted pieces, as they are written, and always the same."""
     return {
         "input": rows,
         "input_format": "tsv",
         "model_prefix": prefix,
         "model_type": "unigram",
-        "vocab_size": plan.pieces + 1,  # the unknown piece is left out afterwards
+        "vocab_size": size + 1,  # the unknown piece is left out afterwards
         "hard_vocab_limit": False,
         "character_coverage": 1.0,
-        "required_chars": letters(),
         "normalization_rule_name": "identity",
         "add_dummy_prefix": False,
         "remove_extra_whitespaces": False,

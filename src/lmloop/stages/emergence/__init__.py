@@ -10,7 +10,8 @@ from lmloop.core.errors import DataError
 from lmloop.core.outside import OutsideFile
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
 from lmloop.kernels.scaling.emergence import judge
-from lmloop.kernels.scaling.table import Row, read_rows
+from lmloop.kernels.scaling.numbers import Row
+from lmloop.kernels.scaling.table import read_rows
 from lmloop.report import blocks
 from lmloop.stages.emergence.asking import ask
 from lmloop.stages.emergence.scores import SCORES, by_task, write

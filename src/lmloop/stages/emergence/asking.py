@@ -12,7 +12,7 @@ from lmloop.core.extras import need
 from lmloop.core.step import Artifact, Context
 from lmloop.kernels.packed import Index, streams
 from lmloop.kernels.scaling.emergence import brier, edit_similarity
-from lmloop.kernels.scaling.table import Row
+from lmloop.kernels.scaling.numbers import Row
 
 CHOICES = 4
 LOSS = "loss/"

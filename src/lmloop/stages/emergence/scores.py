@@ -8,7 +8,8 @@ import numpy as np
 
 from lmloop.core.errors import DataError
 from lmloop.kernels.scaling.emergence import Series
-from lmloop.kernels.scaling.table import KNOWN, Row, find_column, number
+from lmloop.kernels.scaling.numbers import Row, number
+from lmloop.kernels.scaling.table import KNOWN, find_column
 
 SCORES = "scores.jsonl"
 WIDE = "score"

@@ -9,8 +9,9 @@ from pydantic import Field
 from lmloop.core.errors import DataError
 from lmloop.core.outside import OutsideFile
 from lmloop.core.step import BLOCKS, Artifact, Context, Kind, Metrics, Step
+from lmloop.kernels.scaling.numbers import Row
 from lmloop.kernels.scaling.saved import FIT
-from lmloop.kernels.scaling.table import Row, points_of, read_rows
+from lmloop.kernels.scaling.table import points_of, read_rows
 from lmloop.report import blocks
 from lmloop.stages.scale.asked import Asked
 from lmloop.stages.scale.ladder import rows_of
@@ -25,8 +26,9 @@ class Scale(Step):
 
     The runs are its inputs (base models), or the rows of ``table``: CSV, TSV, JSON, JSON Lines or Parquet, with columns
     for two of parameters N, tokens D and FLOPs C = 6ND, and for the loss. ``columns`` says which is which where
-    their names do not: ``{ params = "Model Size", loss = "final" }``. ``only`` keeps the rows that have these values
-    in these columns. ``count`` says which parameters N counts: ``total``, or ``non-embedding``.
+    their names do not: ``{ params = "Model Size", loss = "final" }``. A unit may stand behind a number (1.3B, 13亿) or
+    a name (``tokens (B)``); what cannot be in the unit that it says is refused. ``only`` keeps the rows that have these
+    values in these columns. ``count`` says which parameters N counts: ``total``, or ``non-embedding``.
 
     What is left out is never silent: ``drop_highest`` drops so many runs with the highest losses, ``drop_off`` those
     that lie more than so many robust standard deviations off a first fit; each is listed, and so is what cannot be
@@ -42,6 +44,7 @@ class Scale(Step):
     takes: ClassVar[tuple[Kind, ...]] = ("weights",)
     makes: ClassVar[Kind] = "scores"
     needs_input: ClassVar[bool] = False
+    version: ClassVar[int] = 2
 
     table: OutsideFile | None = None
     columns: dict[str, str] = Field(default_factory=dict)

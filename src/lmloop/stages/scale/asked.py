@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from lmloop.kernels.scaling.table import number
+from lmloop.kernels.scaling.numbers import number
 
 Count = Annotated[float, BeforeValidator(number), Field(gt=0, allow_inf_nan=False)]
 """A number above zero, also as people write it: 70B, 1.4T, 5.76e23."""

@@ -6,7 +6,7 @@ from lmloop.core.card import Card
 from lmloop.core.errors import DataError
 from lmloop.core.step import Artifact
 from lmloop.core.weights import tokens_read
-from lmloop.kernels.scaling.table import Row
+from lmloop.kernels.scaling.numbers import Row
 from lmloop.nn.huggingface import read_config
 
 LOSS = "loss/"
