@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +33,15 @@ class KernelsHook(BuildHookInterface[Any]):
             return
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
-        if version == "editable":
-            self._compile(Path(self.root, KERNELS))
-            return
-        self._made = tempfile.TemporaryDirectory()
-        self._compile(Path(self._made.name))
-        for file in Path(self._made.name).iterdir():
+        beside_sources = version == "editable"
+        folder = Path(self.root, KERNELS) if beside_sources else Path(self.root, "build", "kernels")
+        self._compile(folder)
+        for file in () if beside_sources else folder.glob("compiled*"):
             build_data["force_include"][str(file)] = f"lmloop/kernels/{file.name}"
 
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Remove what is in the wheel now."""
-        if hasattr(self, "_made"):
-            self._made.cleanup()
-
     def _compile(self, folder: Path) -> None:
-        self.app.display_info("compiling the kernels: a minute")
+        """Compile, unless it is there: an installer may build twice, first for the metadata alone."""
+        folder.mkdir(parents=True, exist_ok=True)
         paths = [str(Path(self.root, "src")), os.environ.get("PYTHONPATH", "")]
         settings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
         subprocess.run(

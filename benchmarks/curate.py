@@ -191,9 +191,9 @@ def start(corpus: Corpus, peer: Path | None, folder: Path) -> list[str]:
     line = folder / "line.jsonl"
     line.write_text('{"id": "1", "text": "A line."}\n', encoding="utf-8")
     on_use = {"LMLOOP_KERNELS": "jit", "NUMBA_CACHE_DIR": str(folder / "cache")}
-    rows = []
+    rows: list[str] = []
     for label, environ in ("", {}), (" where numba compiles on use", on_use):
-        first, later = (ours("chain", line, folder / f"{len(rows)}-{n}", **environ) for n in range(2))
+        first, later = (ours("chain", line, folder / f"{len(rows)}-{n}", 1, **environ) for n in range(2))
         told = f"{first.cpu:.1f} s, {later.cpu:.1f} s of CPU"
         rows.append(f"| a chain of one line{label}: first start, later starts | {told} | | |")
     return rows

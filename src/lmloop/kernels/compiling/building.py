@@ -32,8 +32,8 @@ def build(folder: Path, machine: Target, wanted: Listed | None = None) -> None:
     if _is_there(folder, told):
         return
     code, kernels = _compile(machine, listed() if wanted is None else wanted)
-    name = f"compiled-{hashlib.blake2b(code, digest_size=8).hexdigest()}.so"
-    old = [file for file in folder.glob("compiled-*.so") if file.name != name]
+    name = f"compiled-{hashlib.blake2b(code, digest_size=8).hexdigest()}.bin"
+    old = [file for file in folder.glob("compiled-*.bin") if file.name != name]
     for file, content in (
         (name, code),
         (library.LIST, json.dumps({**told, "library": name, "kernels": kernels}).encode()),
