@@ -1,6 +1,8 @@
 """Kernels compiled ahead: what they are called with, and a library that is built, loaded and called."""
 
 import json
+import select
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +19,8 @@ from lmloop.kernels.compiling import library
 from lmloop.kernels.compiling.listing import listed, merged, unlisted
 from lmloop.kernels.compiling.signatures import Flat, numpy_is_as_expected
 from lmloop.kernels.hashing import _hash64, hash64
-from lmloop.kernels.jit import compiled
+from lmloop.kernels.jit import compiled, prepared
+from lmloop.kernels.reading import EVENT, MOST, WORDS, collect
 from lmloop.kernels.text import read_only, text_buffer
 
 SEEN = "hashing._hash64"
@@ -125,3 +128,22 @@ def test_only_the_library_is_used_on_request(monkeypatch: pytest.MonkeyPatch):
 
 def test_kernels_of_others_are_compiled_on_use():
     assert echo((1, True), 2.5) == (1, True, 2.5)
+    again = prepared(echo, (1, True), 2)
+    assert [again(3), again(4)] == [(1, True, 3), (1, True, 4)]
+
+
+def test_prepared_calls_differ_in_numbers_alone():
+    events, slots = np.zeros(EVENT * MOST, np.uint32), (np.full(1024, -1, np.int32), np.zeros((0, 5), np.int64))
+    kept = (
+        np.zeros((0, 9), np.uint8),
+        np.zeros((0, 9), np.int64),
+        np.zeros((0, 9), np.uint32),
+        np.zeros(WORDS, np.int64),
+    )
+    one, end = socket.socketpair()
+    with one, end, select.epoll() as streams, select.epoll() as other:
+        streams.register(one.fileno(), select.EPOLLOUT)
+        look = prepared(collect, (streams.fileno(), other.fileno()), 0, 0, events, slots, kept)
+        assert [look(0, 0), events[0], events[1]] == [1, one.fileno(), select.EPOLLOUT]
+        events[:] = 0
+        assert [look(1, 0), events[0]] == [1, one.fileno()]

@@ -46,10 +46,34 @@ class Entry:
         Raises:
             ArithmeticError: it divided by zero.
         """
-        slots = self._slots(*arguments)
+        return self.run(self.slots(arguments))
+
+    def slots(self, arguments: list[int]) -> Any:
+        """Give slots for the arguments and what it gives."""
+        return self._slots(*arguments)
+
+    def run(self, slots: Any) -> Any:
+        """Run it with these slots."""
         if self._function(slots):
             raise ArithmeticError(f"the kernel {self._kernel} divided by zero")
-        return None if self._gives is None else _read(self._gives, iter(slots[self._arguments :]))
+        gives = self._gives
+        if gives == "int64":
+            return slots[self._arguments]
+        return None if gives is None else _read(gives, iter(slots[self._arguments :]))
+
+
+class Prepared:
+    """A call that is made again and again, in which only some numbers differ; it keeps the arrays where they are."""
+
+    def __init__(self, entry: Entry, arguments: list[int], places: list[int], values: Any) -> None:
+        self._entry, self._slots, self._places, self.values = entry, entry.slots(arguments), places, values
+
+    def __call__(self, *numbers: int) -> Any:
+        """Run it with these numbers."""
+        slots = self._slots
+        for place, number in zip(self._places, numbers, strict=True):
+            slots[place] = number
+        return self._entry.run(slots)
 
 
 Library: TypeAlias = dict[str, dict[Signature, Entry]]

@@ -24,7 +24,7 @@ STRANGE: Final = "?"
 _HEAD: Final = object.__basicsize__
 _C, _F, _ALIGNED, _WRITEABLE = 0x1, 0x2, 0x100, 0x400  # of ``ndarray.flags.num``
 _KNOWN: Final = _C | _F | _ALIGNED | _WRITEABLE
-_SIGNED, _UNSIGNED = range(-(1 << 63), 1 << 63), range(1 << 64)
+_LEAST, _MOST, _MOST_UNSIGNED = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
 
 _arrays: dict[tuple[Any, int, int], str] = {}
 _classes: dict[type, str] = {tuple: "("}
@@ -52,7 +52,10 @@ class Flat:
     def _add(self, values: Iterable[Any]) -> None:
         words, slots = self.words, self.slots
         for value in values:
-            if isinstance(value, np.ndarray):
+            if type(value) is int and _LEAST <= value <= _MOST:
+                words.append("int64")
+                slots.append(value)
+            elif isinstance(value, np.ndarray):
                 flags = value.flags.num & _KNOWN
                 key = (value.dtype, value.ndim, flags)
                 words.append(_arrays.get(key) or _array_word(value, key))
@@ -90,8 +93,8 @@ def _scalar(value: Any) -> tuple[str, int]:
     kind = type(value)
     if kind is bool or kind is np.bool_:
         return "bool", int(value)
-    if kind is int and (value in _SIGNED or value in _UNSIGNED):
-        return ("int64" if value in _SIGNED else "uint64"), value
+    if kind is int and _MOST < value <= _MOST_UNSIGNED:
+        return "uint64", value
     if isinstance(value, np.integer):
         return value.dtype.name, int(value)
     if kind is float or kind is np.float64:
