@@ -1,13 +1,15 @@
-"""Training speed on a CPU beside a bare loop and transformers' Trainer, the share of the peak, resuming, and packing.
+"""Training speed beside a bare loop and transformers' Trainer, the share of the peak, resuming, and packing.
 
 Run it with ``python benchmarks/pretrain.py`` (it needs ``transformers`` and ``accelerate`` beside the extra ``train``).
-All train the same model, from the same weights, on the same rows, in the same precision and with one thread:
+All train the same model, from the same weights, on the same rows, in the same precision and with one thread, on a
+GPU where there is one:
 
 * ours: a whole step of :class:`lmloop.nn.trainer.Trainer`, guard, clipping, log and document masks included;
 * bare: the shortest loop in the style of nanoGPT over the same model without masks: forward, backward, clip, AdamW;
 * Trainer: ``transformers.Trainer`` on its own Llama or Qwen of the same shape.
 
-Turns alternate, so that other work on the machine disturbs all alike; speed is tokens a second of processor time.
+Turns alternate, so that other work on the machine disturbs all alike; speed is tokens a second of processor time, on
+a GPU of the clock. With ``--compile`` all three are compiled.
 """
 
 import argparse
@@ -36,11 +38,22 @@ from lmloop.nn.speed import cast, peak_flops
 from lmloop.nn.trainer import Pace, Trainer
 from lmloop.nn.training import Computing, Precision, Training, Update
 
-CPU = torch.device("cpu")
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+GPU = DEVICE.type == "cuda"
+WARM = 3 if GPU else 1
+"""So many steps are not counted: they allocate, and what is compiled is compiled in them."""
+
+
+def moment() -> float:
+    """Give the seconds of processor time so far, or on a GPU of the clock, once all that was asked is done."""
+    if not GPU:
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 class Silent:
-    """Watches, and counts processor time a step."""
+    """Watches, and counts the time of each step."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -48,11 +61,11 @@ class Silent:
 
     def began(self, step: int, computing: Computing, pace: Pace, peak_flops: float) -> None:
         """Start the clock."""
-        self._last = time.process_time()
+        self._last = moment()
 
     def stepped(self, step: int, loss: float, pace: Pace) -> None:
         """Stop it for a step."""
-        now = time.process_time()
+        now = moment()
         self.seconds.append(now - self._last)
         self._last = now
 
@@ -74,6 +87,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     shape = from_depth(options.depth, options.vocabulary, options.context)
@@ -109,29 +123,32 @@ def _compare(folder: Path, shape: Shape, options: argparse.Namespace) -> None:
     rows = [batches.batch(step) for step in range(options.steps)]
     ways: dict[str, Callable[[], list[float]]] = {
         "ours": lambda: _ours(folder, shape, options),
-        "bare loop": lambda: _bare(folder, rows, options.precision),
+        "bare loop": lambda: _bare(folder, rows, options),
         "transformers' Trainer": lambda: _theirs(folder, rows, options),
     }
     peaks, found = [], {name: list[float]() for name in ways}
     for _ in range(options.turns):
         peaks.append(_peak(options.precision))
         for name, way in ways.items():
-            found[name] += way()[1:]  # the first step allocates
+            found[name] += way()[WARM:]
     tokens = options.rows * options.context
-    print(f"{shape.parameters / 1e6:.1f} million parameters, {options.rows} x {options.context}, {options.precision}")
-    print(f"peak {max(peaks) / 1e9:.0f} GFLOP/s of one thread")
-    ours = tokens / median(found["ours"])
+    how = f"{options.precision}{', compiled' * options.compile}"
+    print(f"{shape.parameters / 1e6:.1f} million parameters, {options.rows} x {options.context}, {how}")
+    print(f"peak {max(peaks) / 1e9:.0f} GFLOP/s of {torch.cuda.get_device_name() if GPU else 'one thread'}")
+    ours, second = tokens / median(found["ours"]), "second" if GPU else "CPU second"
     for name, seconds in found.items():
         rate = tokens / median(seconds)
         share = rate * shape.flops_per_token(options.context) / max(peaks)
-        print(f"{name:22} {rate:7.0f} tokens a CPU second   {share:.0%} of the peak   ours is {ours / rate:.2f}x")
+        print(f"{name:22} {rate:7.0f} tokens a {second}   {share:.0%} of the peak   ours is {ours / rate:.2f}x")
 
 
 def _peak(precision: Precision) -> float:
     """Measure the peak by the processor's time: the clock counts what others take."""
+    if GPU:
+        return peak_flops(precision, DEVICE)
     size = 1024
     a = torch.randn(size, size).to(torch.bfloat16 if precision == "bf16" else torch.float32)
-    peak_flops(precision, CPU, 0.1)
+    peak_flops(precision, DEVICE, 0.1)
     start = time.process_time()
     for _ in range(30):
         a @ a
@@ -146,7 +163,7 @@ def _training(options: argparse.Namespace, steps: int) -> Training:
         seed=0,
         schedule=Schedule("wsd", steps, 1, 1, 0.0),
         update=Update(),
-        computing=Computing(precision=options.precision, threads=1, compile="off"),
+        computing=Computing(precision=options.precision, threads=1, compile="on" if options.compile else "off"),
         evaluate_every=steps,
         checkpoint_every=steps,
     )
@@ -161,21 +178,22 @@ def _ours(folder: Path, shape: Shape, options: argparse.Namespace) -> list[float
         return watch.seconds[:-1]  # the last saves a checkpoint
 
 
-def _bare(folder: Path, rows: list[Rows], precision: str) -> list[float]:
-    model = load_model(folder)
+def _bare(folder: Path, rows: list[Rows], options: argparse.Namespace) -> list[float]:
+    model = load_model(folder).to(DEVICE)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, fused=True)
+    run = torch.compile(model) if options.compile else model
     seconds = []
     for part in rows:
-        start = time.process_time()
-        tokens, targets = torch.from_numpy(part.tokens_BT), torch.from_numpy(part.targets_BT)
-        with cast(precision, CPU):
-            logits = model(tokens)
+        start = moment()
+        tokens, targets = (torch.from_numpy(each).to(DEVICE) for each in (part.tokens_BT, part.targets_BT))
+        with cast(options.precision, DEVICE):
+            logits = run(tokens)
         loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        seconds.append(time.process_time() - start)
+        seconds.append(moment() - start)
     return seconds
 
 
@@ -186,13 +204,13 @@ def _theirs(folder: Path, rows: list[Rows], options: argparse.Namespace) -> list
     seconds: list[float] = []
 
     class Clock(transformers.TrainerCallback):  # type: ignore[misc]
-        """Counts processor time a step."""
+        """Counts the time of each step."""
 
         def on_step_begin(self, *args: Any, **rest: Any) -> None:
-            self.start = time.process_time()
+            self.start = moment()
 
         def on_step_end(self, *args: Any, **rest: Any) -> None:
-            seconds.append(time.process_time() - self.start)
+            seconds.append(moment() - self.start)
 
     model = transformers.AutoModelForCausalLM.from_pretrained(folder)
     # labels are what Trainer's models shift by themselves
@@ -204,7 +222,8 @@ def _theirs(folder: Path, rows: list[Rows], options: argparse.Namespace) -> list
             max_steps=len(rows),
             learning_rate=3e-3,
             bf16=options.precision == "bf16",
-            use_cpu=True,
+            use_cpu=not GPU,
+            torch_compile=options.compile,
             report_to=[],
             save_strategy="no",
             logging_strategy="no",

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lmloop.nn.crosses import CHUNKS, Crosses
+from lmloop.nn.crosses import CHUNKS, Crosses, in_one, in_place
 from lmloop.nn.norm import Norm
 from lmloop.nn.rotary import angles, turn
 
@@ -34,6 +34,17 @@ def test_of_the_cross_entropy(monkeypatch, z_loss, chunk):
         *(torch.autograd.grad(0.3 * sums[0], (x_ND, weight_VD)) for sums in (wanted, ours)), strict=True
     ):
         assert torch.allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("z_loss", [0.0, 0.1])
+def test_what_pulls_at_logits_is_the_same_in_both_forms(z_loss):
+    logits_CV, targets_C = 20 * random(12, 50, wanted=False), torch.arange(12) * 4
+    targets_C[::3] = -100
+    for one, other in zip(
+        *(form(logits_CV, targets_C, targets_C != -100, z_loss) for form in (in_place, in_one)), strict=True
+    ):
+        if z_loss or one.ndim == 2:
+            assert torch.allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_of_a_cross_entropy_that_overflows_is_finite():

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention.flex_attention import flex_attention
 
 from lmloop.nn.masking import Mask
 from lmloop.nn.norm import Norm
@@ -59,7 +60,8 @@ class Attention(nn.Module):
 def attend(q_BNTH: Tensor, k_BKSH: Tensor, v_BKSH: Tensor, mask: Mask) -> Tensor:
     """Softmax attention of N query heads over K <= N key heads."""
     if mask.block is not None:
-        mixed: Tensor = _flex()(q_BNTH, k_BKSH, v_BKSH, block_mask=mask.block, enable_gqa=True)
+        run: Any = flex_attention if torch.compiler.is_compiling() else _flex()
+        mixed: Tensor = run(q_BNTH, k_BKSH, v_BKSH, block_mask=mask.block, enable_gqa=True)
         return mixed
     groups = q_BNTH.shape[1] // k_BKSH.shape[1]
     if groups > 1:  # on a CPU, heads that are there twice are faster than the gathering inside
@@ -71,6 +73,4 @@ def attend(q_BNTH: Tensor, k_BKSH: Tensor, v_BKSH: Tensor, mask: Mask) -> Tensor
 @cache
 def _flex() -> Callable[..., Any]:
     """FlexAttention is slow, and large in memory, unless it is compiled."""
-    from torch.nn.attention.flex_attention import flex_attention
-
     return torch.compile(flex_attention, dynamic=False)

@@ -6,6 +6,9 @@ and every matrix is a plain ``nn.Linear`` that adapters can be put on.
 Shape letters: B rows, T places, D width, V vocabulary.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -61,6 +64,7 @@ class Trunk(nn.Module):
         self.layers = nn.ModuleList(Layer(shape, number) for number in range(shape.layers))
         self.norm = Norm(shape.width, shape.norm_epsilon)
         self.recompute, self.repeated = False, noop_context_fn
+        self.trained_by: Callable[..., Any] = _pass
         self.register_buffer("frequencies_F", frequencies(shape), persistent=False)
 
     def forward(self, tokens_BT: Tensor, positions_BT: Tensor, mask: Mask = CAUSAL, mix: Mix | None = None) -> Tensor:
@@ -71,12 +75,25 @@ class Trunk(nn.Module):
         turns = angles(self.frequencies_F, positions_BT)
         turns = (turns[0].to(x_BTD.dtype), turns[1].to(x_BTD.dtype))
         for layer in self.layers:
-            if self.recompute and self.training:
-                x_BTD = checkpoint(layer, x_BTD, turns, mask, use_reentrant=False, context_fn=self.repeated)
-            else:
+            if not self.training or mix is not None:
                 x_BTD = layer(x_BTD, turns, mask, mix)
+            elif self.recompute:
+                given = (layer, x_BTD, turns, mask.dense_B1TS, mask.block)
+                x_BTD = checkpoint(self.trained_by, *given, use_reentrant=False, context_fn=self.repeated)
+            else:
+                x_BTD = self.trained_by(layer, x_BTD, turns, mask.dense_B1TS, mask.block)
         out: Tensor = self.norm(x_BTD)
         return out
+
+    def compile_layers(self) -> None:
+        """Compile what training passes through: one layer for all, as they are alike, and not what only looks ahead."""
+        self.trained_by = torch.compile(_pass, dynamic=False)
+
+
+def _pass(layer: Layer, x_BTD: Tensor, turns: tuple[Tensor, Tensor], dense_B1TS: Tensor | None, block: Any) -> Tensor:
+    """Pass through a layer."""
+    out: Tensor = layer(x_BTD, turns, Mask(dense_B1TS, block))
+    return out
 
 
 class Decoder(nn.Module):

@@ -1,7 +1,7 @@
 """What a trainer trains: weights together with what they are to minimise, and all that a trainer must know of them."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -51,6 +51,11 @@ class Learner(nn.Module):
     def recompute(self, on: bool) -> None:
         """Keep less for the backward pass, and compute it again."""
         self.decoder.model.recompute = on
+
+    def compiled(self, wrapped: nn.Module) -> Callable[..., Any]:
+        """Give what a compiled training passes through."""
+        run: Callable[..., Any] = torch.compile(wrapped, dynamic=False)
+        return run
 
     def optimizers(self, update: Update) -> list[Optimizer]:
         """Make what changes the weights."""

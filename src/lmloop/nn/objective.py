@@ -47,6 +47,11 @@ class Objective(Learner):
         """Give tokens, targets, positions and the mask."""
         return on_device(rows, device)
 
+    def compiled(self, wrapped: nn.Module) -> Callable[..., Any]:
+        """Compile the layers, and not what is around them: one takes the time of one, and the logits stay in chunks."""
+        self.decoder.model.compile_layers()
+        return wrapped
+
     def _matrix(self) -> Tensor | None:
         """Give the output matrix, where nothing else stands at the output and gradients are wanted."""
         head = self.decoder.lm_head

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
@@ -106,7 +106,7 @@ class Trainer:
         torch.manual_seed(self.training.seed)
         computing = self._resume(start)
         watch = watch if self.ranks.first else _Blind()
-        run = self.wrapped
+        run: Callable[..., Any] = self.wrapped
         if computing is None:
             computing = self._choose()
         speed.apply(computing, self.ranks.device)
@@ -116,7 +116,7 @@ class Trainer:
             on = self.learner.compiles and speed.pays(computing, pace.seconds_left, self.ranks.device)
             computing = replace(computing, compile="on" if on else "off")
         if computing.compile == "on":
-            run = torch.compile(self.wrapped, dynamic=False)  # type: ignore[assignment]
+            run = self.learner.compiled(self.wrapped)
         self.computing = computing
         watch.began(self.now.step, computing, pace, peak)
         if self.now.step == 0 and not (self.checkpoints / _name(0)).exists():
@@ -128,7 +128,7 @@ class Trainer:
                 yield self.now.step
                 self._advance(run, watch, peak)
 
-    def _advance(self, run: nn.Module, watch: Watch, peak: float) -> None:
+    def _advance(self, run: Callable[..., Any], watch: Watch, peak: float) -> None:
         """Do one step and all that is due after it."""
         began = time.perf_counter()
         sums, norm, tokens = self._step(run)
@@ -156,7 +156,7 @@ class Trainer:
         watch.stepped(self.now.step, loss, self._pace(seconds, peak))
         self._due(watch)
 
-    def _step(self, run: nn.Module) -> tuple[list[float], float, int]:
+    def _step(self, run: Callable[..., Any]) -> tuple[list[float], float, int]:
         """Add up a step's gradients; give what is shown, the gradient's length before clipping, and the targets."""
         device, world = self.ranks.device, self.ranks.world
         # dropout is a function of the step, too, and not of what was drawn before
