@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# compiled when the package is installed; with the development environment, edited ones are compiled on use
+KERNELS := $(shell find src/lmloop/kernels -name '*.py' -o -name signatures.json)
 
 .PHONY: help quickstart test jit slow check format lint layers types docs setup clean
 
@@ -48,7 +50,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.installed: pyproject.toml constraints.txt $(KERNELS) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[train]'
 	@touch $@
 
