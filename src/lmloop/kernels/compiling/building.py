@@ -22,6 +22,7 @@ from lmloop.kernels.compiling.linking import link
 from lmloop.kernels.compiling.listing import Listed, listed
 from lmloop.kernels.compiling.target import Target, target
 
+MOST_PROCESSES = 8  # each holds numba and what it compiles, some 300 MB
 Table = dict[str, list[Any]]
 """For each kernel, and each of its signatures: the function in the library, what it gives, and the signature."""
 
@@ -59,7 +60,7 @@ def _compile(machine: Target, wanted: Listed) -> tuple[bytes, Table]:
         modules.setdefault(name.rpartition(".")[0], {})[name] = signatures
     biggest = sorted(modules, key=lambda module: -len(str(modules[module])))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    pool = ProcessPoolExecutor(min(cores, len(modules)), multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(min(cores, MOST_PROCESSES, len(modules)), multiprocessing.get_context("spawn"))
     with pool, tempfile.TemporaryDirectory() as folder:
         done = pool.map(_compile_module, [machine] * len(modules), biggest, (modules[name] for name in biggest))
         kernels: Table = {}

@@ -34,6 +34,7 @@ class Entries:
         arguments = list(_types(iter(signature)))
         kernel.compiled.compile(tuple(arguments))
         made = kernel.compiled.overloads[tuple(arguments)]
+        assert not made.library.has_dynamic_globals, f"{name} holds an address of this process"
         symbol = f"lmloop_{name.replace('.', '_')}_{len(self._symbols)}"
         entry = _entry(symbol, made)
         for module in (made.library.get_llvm_str(), str(entry)):
