@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# compiled when the package is installed; with the development environment, edited ones are compiled on use
+KERNELS := $(shell find src/lmloop/kernels -name '*.py' -o -name signatures.json)
 
-.PHONY: help quickstart test slow check format lint layers types docs setup clean
+.PHONY: help quickstart test jit slow check format lint layers types docs setup clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -13,6 +15,9 @@ quickstart: $(VENV)/.installed  ## set up, and run the main job: from the text o
 
 test: $(VENV)/.dev  ## set up, and run the tests
 	$(BIN)/python -m pytest -n auto
+
+jit: $(VENV)/.dev  ## run the tests of kernels with what numba compiles on use, and nothing that was compiled ahead
+	LMLOOP_KERNELS=jit $(BIN)/python -m pytest -n auto tests/kernels
 
 slow: $(VENV)/.dev  ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
@@ -37,7 +42,7 @@ docs: $(VENV)/.dev  ## write the generated parts of docs/reference again
 setup: $(VENV)/.dev  ## only set up the development environment
 
 clean:  ## remove the environment and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf src/lmloop/kernels/compiled* $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -45,10 +50,10 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train]'
+$(VENV)/.installed: pyproject.toml constraints.txt $(KERNELS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[train]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.installed

@@ -131,13 +131,13 @@ def agreement(us: list[dict[str, str]], them: list[dict[str, str]]) -> list[str]
 
 def chain(corpus: Corpus, peer: Path | None, folder: Path) -> list[str]:
     """Give the rows of FineWeb's chain, files to files, whole processes."""
-    first = ours("chain", corpus.whole, folder / "first", NUMBA_CACHE_DIR=str(folder / "cache"))
+    first = ours("chain", corpus.whole, folder / "first", LMLOOP_KERNELS="jit", NUMBA_CACHE_DIR=str(folder / "cache"))
     again = min((ours("chain", corpus.whole, folder / f"again{n}") for n in range(2)), key=lambda one: one.cpu)
     them = ran([peer, PEERS / "datatrove_chain.py", corpus.sample, folder / "them"]) if peer else None
     rate = corpus.sample_mb / them.cpu if them else 0.0
     return [
         row("FineWeb's chain, JSONL to Parquet, whole process", corpus.whole_mb / again.cpu, rate),
-        row("the same where kernels must be compiled first", corpus.whole_mb / first.cpu, rate),
+        row("the same, first run where numba compiles kernels on use", corpus.whole_mb / first.cpu, rate),
         f"| memory of the chain | {again.memory:.0f} MB | {them.memory if them else 0:.0f} MB | |",
     ]
 
@@ -187,12 +187,16 @@ def workers(corpus: Corpus, peer: Path | None, folder: Path) -> list[str]:
 
 
 def start(corpus: Corpus, peer: Path | None, folder: Path) -> list[str]:
-    """Give the rows of what compiling costs: a chain over one line with an empty cache, and with a full one."""
+    """Give the rows of what a start costs, a chain over one line: as installed, and where numba compiles on use."""
     line = folder / "line.jsonl"
     line.write_text('{"id": "1", "text": "A line."}\n', encoding="utf-8")
-    cache = str(folder / "cache")
-    first, later = (ours("chain", line, folder / f"{n}", NUMBA_CACHE_DIR=cache) for n in range(2))
-    return [f"| a chain of one line: first start, later starts | {first.cpu:.1f} s, {later.cpu:.1f} s of CPU | | |"]
+    on_use = {"LMLOOP_KERNELS": "jit", "NUMBA_CACHE_DIR": str(folder / "cache")}
+    rows: list[str] = []
+    for label, environ in ("", {}), (" where numba compiles on use", on_use):
+        first, later = (ours("chain", line, folder / f"{len(rows)}-{n}", 1, **environ) for n in range(2))
+        told = f"{first.cpu:.1f} s, {later.cpu:.1f} s of CPU"
+        rows.append(f"| a chain of one line{label}: first start, later starts | {told} | | |")
+    return rows
 
 
 def size(corpus: Corpus, peer: Path | None, folder: Path) -> list[str]:

@@ -1,7 +1,10 @@
 """What holds for all tests."""
 
+import os
 import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +15,23 @@ settings.load_profile("lmloop")
 
 # a shell's background jobs ignore ctrl-C, and so would all processes that tests start and then interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# what kernels are called with here must be compiled when the package is built: each process adds what is not
+os.environ.setdefault("LMLOOP_KERNELS_LACKS", str(Path(tempfile.mkdtemp(), "lacks.txt")))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a kernel was called with arguments that are not listed."""
+    from lmloop.kernels.compiling.listing import unlisted
+
+    lacks = Path(os.environ["LMLOOP_KERNELS_LACKS"])
+    if hasattr(session.config, "workerinput") or not lacks.exists():
+        return
+    missing = unlisted(lacks.read_text(encoding="utf-8").splitlines())
+    if missing:
+        print("\n".join(["", "kernels without a signature:", *missing]))  # noqa: T201
+        print(f"add them: python -m lmloop.kernels.compiling.listing {lacks}")  # noqa: T201
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

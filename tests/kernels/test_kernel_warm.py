@@ -3,8 +3,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lmloop.kernels.jit import cache_folder
-from lmloop.kernels.warm import warm
+import pytest
+
+from lmloop.kernels.compiling.library import state
 
 HASH = (
     "import pyarrow as pa; from lmloop.kernels.text import text_buffer;"
@@ -12,17 +13,18 @@ HASH = (
 )
 
 
-def run(**environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", HASH], env={**os.environ, **environment}, capture_output=True, text=True, check=True
-    )
-    return done.stdout
+def run(code: str = HASH, mode: str = "jit", **environment: str) -> str:
+    """Run something in a process of its own, where numba compiles if nothing else is said."""
+    settings = {**os.environ, "LMLOOP_KERNELS": mode, "LMLOOP_KERNELS_LACKS": "", **environment}
+    return subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True).stdout
 
 
-def test_warm_keeps_machine_code_on_disk():
-    warm()
-    kept = {file.name.split("-")[0] for file in cache_folder().rglob("*.nbc")}
-    assert {"minhash._minhash", "repetition._repetition", "quality._quality", "words._segment"} <= kept
+def test_what_is_compiled_with_the_package_needs_no_numba():
+    used, why = state()
+    if not used:
+        pytest.skip(why)
+    code = "import sys; from lmloop.kernels.warm import warm; warm(); print({'numba', 'llvmlite'} & {*sys.modules})"
+    assert run(code, "library").strip() == "set()"
 
 
 def test_the_cache_goes_where_numba_is_told(tmp_path: Path):

@@ -12,6 +12,7 @@ from lmloop.kernels.tokenizing import backends, training
 from lmloop.kernels.tokenizing.backends import ODD
 from lmloop.kernels.tokenizing.counting import Counted, PieceCounter
 from lmloop.kernels.tokenizing.cutting import known_cuts
+from lmloop.kernels.tokenizing.learning import MORE_PAIRS, Pairs, State, _larger, _pairs
 from lmloop.kernels.tokenizing.patterns import pattern
 from lmloop.kernels.tokenizing.training import Plan, ranked_merges
 
@@ -136,3 +137,19 @@ def test_what_is_not_known_is_not_guessed(trained):
     name, _ = backends.choose(core, column)
     assert name in ("reference", "fastokens")
     assert "normalizes" in {item.name: item for item in backends.check(core, column)}["compiled"].refused
+
+
+def test_a_table_of_pairs_grows_and_keeps_what_it_has():
+    pairs = _pairs(16)
+    for slot, key in enumerate((5 << 32 | 7, 0, 9 << 32), 3):
+        pairs.keys[slot], pairs.counts[slot], pairs.first[slot], pairs.last[slot] = key, slot, slot + 1, slot + 2
+    pairs.used[0] = 3
+    larger = _larger(State(None, None, pairs, None, None), MORE_PAIRS).pairs
+    assert len(larger.keys) == 32
+    assert _held(larger) == _held(pairs)
+    assert larger.used[0] == 3
+
+
+def _held(pairs: Pairs) -> dict[int, tuple[int, int, int]]:
+    held = np.flatnonzero(pairs.last >= 0)
+    return {int(pairs.keys[k]): (int(pairs.counts[k]), int(pairs.first[k]), int(pairs.last[k])) for k in held}

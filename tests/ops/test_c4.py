@@ -81,3 +81,8 @@ def test_prose_stays_whole_in_both_languages():
     texts = [(ENGLISH + " ") * 3, CHINESE * 3]
     assert C4()(texts).texts == [text.strip() for text in texts]
     assert C4()(texts).batch.column("stats.c4.kept_lines").to_pylist() == [1, 1]
+
+
+def test_datatroves_words_take_the_same_settings():
+    outcome = C4(words="spacy-en", min_line_words=2.5, min_sentences=1)(["Two words.\nThese are three words."])
+    assert outcome.texts == ["These are three words."]

@@ -15,6 +15,7 @@ from lmloop.report.units import size
 
 OLDEST_PYTHON = (3, 11)
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*(?:;.*extra\s*==\s*['\"]([\w-]+)['\"])?")
+ELSEWHERE = re.compile(rf"sys_platform\s*!=\s*['\"]{sys.platform}['\"]")
 LOW_DISK = 2 << 30
 
 
@@ -49,7 +50,7 @@ def _packages() -> Iterator[Finding]:
     wanted: dict[str, list[str]] = {}
     for text in metadata.requires("lmloop") or ():
         match = REQUIREMENT.match(text)
-        if match and match[1] != "lmloop":
+        if match and match[1] != "lmloop" and not ELSEWHERE.search(text):
             wanted.setdefault(match[2] or "", []).append(match[1])
     for extra, packages in wanted.items():
         missing = [package for package in packages if _version(package) is None]
@@ -102,16 +103,22 @@ def _memory() -> str:
 
 
 def _kernels() -> Finding:
-    """Look whether compiled kernels can be kept: if not, each process compiles them again."""
-    from lmloop.kernels.jit import cache_folder
+    """Look whether kernels were compiled with the package; if not, whether those that numba compiles can be kept."""
+    from lmloop.kernels.compiling.compiler import cache_folder
+    from lmloop.kernels.compiling.library import state
 
+    there, told = state()
+    if there:
+        return Finding("kernels", True, told)
+    if _version("numba") is None:
+        return Finding("kernels", False, told, "install lmloop again on this machine, or pip install 'lmloop[kernels]'")
     folder = cache_folder()
     kept = sum(1 for _ in folder.rglob("*.nbc")) if folder.is_dir() else 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            told = f"{kept} compiled" if kept else "not compiled yet: the first run takes some seconds more"
-            return Finding("kernels", True, f"{told}, in {folder}")
+            known = f"{kept} kept" if kept else "none yet: the first run takes some seconds more"
+            return Finding("kernels", True, f"{told}; numba compiles them on use: {known}, in {folder}")
     except OSError as bad:
         fix = "set NUMBA_CACHE_DIR to a folder that can be written"
-        return Finding("kernels", None, f"cannot be kept in {folder}: {bad.strerror}", fix)
+        return Finding("kernels", None, f"{told}; cannot be kept in {folder}: {bad.strerror}", fix)

@@ -7,8 +7,6 @@ little-endian, as every machine is that this package is tested on: the first byt
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
 
 from lmloop.kernels.jit import inlined, intrinsic
 
@@ -20,16 +18,22 @@ LOWER_SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
 @intrinsic
 def load64(context: Any, data: Any, i: Any) -> Any:
     """Load the 8 bytes at ``i`` as one number; the caller sees to it that all 8 are there."""
+    from numba import types
+
     return types.uint64(data, i), _load(64)
 
 
 @intrinsic
 def load32(context: Any, data: Any, i: Any) -> Any:
     """Load the 4 bytes at ``i`` as one number; the caller sees to it that all 4 are there."""
+    from numba import types
+
     return types.uint64(data, i), _load(32)
 
 
 def _load(bits: int) -> Any:
+    from llvmlite import ir
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         place = builder.gep(array.data, [arguments[1]])
@@ -43,6 +47,8 @@ def _load(bits: int) -> Any:
 @intrinsic
 def store64(context: Any, data: Any, i: Any, word: Any) -> Any:
     """Store a number as the 8 bytes from ``i`` on; the caller sees to it that there is room for all 8."""
+    from llvmlite import ir
+    from numba import types
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -56,6 +62,8 @@ def store64(context: Any, data: Any, i: Any, word: Any) -> Any:
 @intrinsic
 def fold(context: Any, left: Any, right: Any) -> Any:
     """Multiply to 128 bits and fold the halves together (wyhash's step): every bit reaches every bit."""
+    from llvmlite import ir
+    from numba import types
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         wide = ir.IntType(128)
@@ -69,6 +77,7 @@ def fold(context: Any, left: Any, right: Any) -> Any:
 @intrinsic
 def count_bits(context: Any, word: Any) -> Any:
     """Count the bits that are set in a uint64: an int64."""
+    from numba import types
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -79,6 +88,8 @@ def count_bits(context: Any, word: Any) -> Any:
 @intrinsic
 def bytes_before(context: Any, word: Any) -> Any:
     """Count the bytes before the first one with a bit set, an int64; 8 where no bit is set."""
+    from llvmlite import ir
+    from numba import types
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         zeros = builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))

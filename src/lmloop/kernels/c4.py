@@ -77,7 +77,13 @@ class C4Result(NamedTuple):
 def c4(buffer: TextBuffer, limits: C4Limits | None = None) -> C4Result:
     """Apply the rules to each document."""
     tables = (classes(), terminals(), phrases(), citations())
-    return c4_result(buffer, lambda out, counts: _c4(buffer, limits or C4Limits(), tables, out, counts))
+    held = of_one_type(limits or C4Limits())
+    return c4_result(buffer, lambda out, counts: _c4(buffer, held, tables, out, counts))
+
+
+def of_one_type(limits: C4Limits) -> C4Limits:
+    """See limits as kernels are compiled for them, whether a setting was 3 or 3.0."""
+    return limits._replace(min_line_words=float(limits.min_line_words))
 
 
 def c4_result(buffer: TextBuffer, write: Callable[[tuple[Bytes, Bytes, Integers], Integers], None]) -> C4Result:

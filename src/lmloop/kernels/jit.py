@@ -1,82 +1,145 @@
-"""How kernels are compiled, and where the machine code is kept.
+"""How kernels become machine code: when the package is built, or by numba on their first call.
 
-numba keeps compiled code beside a function's own file and looks for changes in that file alone, so a change
-to a helper in another file would leave old machine code in use. Our folder is therefore named by a digest of
-every file that goes into a kernel; where no folder can be written, kernels are compiled in each process.
+A kernel here stands for both. Called, it looks for machine code in the library by what it is called with; where there
+is none (an edited checkout, an installation without it, arguments not foreseen) numba compiles it. To numba, which
+compiles kernels that call each other, it is the function that it wraps.
 
-Kernels allocate nothing: callers make the arrays. So they are compiled without numba's reference counts, whose
-atomic operations at every call of a helper would take most of the time; one that allocates does not compile.
-
-Before its first kernel numba asks whether there is BLAS, by importing ``scipy.linalg``: a fifth of the time that a
-process takes to begin. No kernel of ours multiplies matrices, so it is not asked; another's that does finds BLAS all
-the same, as numba imports it when it compiles such a product.
+``LMLOOP_KERNELS=jit`` leaves the library aside; ``LMLOOP_KERNELS=library`` never compiles, and says what lacks.
 """
 
-import hashlib
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
+from functools import cached_property
 from typing import Any, TypeVar
 
-import numba
-import numba.extending
+from lmloop.core.errors import LmloopError
+from lmloop.kernels.compiling import library
+from lmloop.kernels.compiling.compiler import OPTIONS, compile_on_use, numba
+from lmloop.kernels.compiling.signatures import Flat, Signature
 
-from lmloop.core.user_cache import user_cache
-
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
-
-_numba: Any = numba  # its own type hints know neither all options nor helpers of intrinsics
-_OPTIONS = {"nogil": True, "_nrt": False}
-
-intrinsic: Any = numba.extending.intrinsic
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def cache_folder() -> Path:
-    """Where this version of the kernels keeps its machine code; ``NUMBA_CACHE_DIR`` moves it."""
-    digest = hashlib.blake2b(digest_size=8)
-    folder = Path(__file__).parent
-    for file in sorted(folder.rglob("*.py")):
-        digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
-    return _user_cache() / f"kernels-{digest.hexdigest()}"
+class Wrapped:
+    """A function that numba compiles, once it is asked to."""
+
+    def __init__(self, function: Callable[..., Any], compile_it: Callable[[Callable[..., Any]], Any]) -> None:
+        self.py_func = function
+        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
+        self._compile_it = compile_it
+
+    def __call__(self, *values: Any) -> Any:
+        """Run it in Python."""
+        return self.py_func(*values)
+
+    @cached_property
+    def compiled(self) -> Any:
+        """What numba makes of it."""
+        return self._compile_it(self.py_func)
+
+    @property
+    def _numba_type_(self) -> Any:
+        from numba.core.registry import cpu_target
+
+        value, context = self.compiled, cpu_target.typing_context
+        context.refresh()  # it may not have seen a new intrinsic yet
+        return context.resolve_value_type(value)
 
 
-def compiled(function: Kernel) -> Kernel:
-    """Compile a kernel on its first call; it runs without the interpreter lock and is kept on disk."""
-    place = _numba.config.CACHE_DIR
-    _numba.config.CACHE_DIR = _FOLDER
-    try:
-        kernel: Kernel = _numba.njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError:  # neither ours nor any folder of numba's choice can be written
-        kernel = _numba.njit(**_OPTIONS)(function)
-    finally:
-        _numba.config.CACHE_DIR = place
-    return kernel
+class Kernel(Wrapped):
+    """A kernel: called from Python, it runs without the interpreter lock."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function, compile_on_use)
+        self.name = f"{self.__module__.removeprefix('lmloop.kernels.')}.{self.__name__}"
+        self._ours = self.name != f"{self.__module__}.{self.__name__}"
+
+    @cached_property
+    def _entries(self) -> dict[Signature, library.Entry]:
+        return library.entries(self.name)
+
+    def __call__(self, *values: Any) -> Any:
+        """Run it."""
+        if self._entries:
+            flat = Flat(values)
+            entry = self._entries.get(tuple(flat.words))
+            if entry is not None and entry.written.isdisjoint(flat.locked):
+                return entry(flat.slots)
+        return self._numba(values)(*values)
+
+    def prepared(self, *values: Any) -> Callable[..., Any]:
+        """Do what :func:`prepared` says."""
+        flat = Flat(values)
+        entry = self._entries.get(tuple(flat.words))
+        numbers = [place for place, value in enumerate(values) if type(value) is int]
+        if entry is None or not entry.written.isdisjoint(flat.locked):
+            return _with_numbers(self._numba(values), values, numbers)
+        slots = [len(Flat(values[:place]).slots) for place in numbers]
+        return library.Prepared(entry, flat.slots, slots, values)
+
+    def _numba(self, values: tuple[Any, ...]) -> Any:
+        """Give what numba compiles, where it may."""
+        if self._ours:
+            library.note_lack(self.name, values)
+            if library.MODE == "library":
+                raise LmloopError(
+                    f"LMLOOP_KERNELS=library, but {library.trouble()}: {self.name} {' '.join(Flat(values).marked())}",
+                    hint="leave LMLOOP_KERNELS unset, and have numba compile it",
+                )
+        return self.compiled
 
 
-def inlined(function: Kernel) -> Kernel:
+def compiled(function: Function) -> Function:
+    """Make a kernel of a function."""
+    kernel: Any = Kernel(function)
+    return kernel  # type: ignore[no-any-return]
+
+
+def prepared(kernel: Any, *values: Any) -> Callable[..., Any]:
+    """Give a function of the whole numbers among the arguments of a kernel, for many calls with the same arrays.
+
+    To look at what a kernel is called with takes half a microsecond for each array, which is much for one that
+    is called thousands of times a second.
+    """
+    return kernel.prepared(*values)  # type: ignore[no-any-return]
+
+
+def inlined(function: Function) -> Function:
     """Compile a helper into each kernel that calls it."""
-    kernel: Kernel = _numba.njit(forceinline=True, **_OPTIONS)(function)
-    return kernel
+    helper: Any = Wrapped(function, _compile_inlined)
+    return helper  # type: ignore[no-any-return]
 
 
-def _skip_blas() -> None:
-    """Load numba's part that asks for BLAS without ``scipy.linalg``, and answer it by whether scipy is there."""
-    asks, asked_for = "numba.np.arraymath", "scipy.linalg"
-    if asks in sys.modules or asked_for in sys.modules:
-        return
-    sys.modules[asked_for] = None  # type: ignore[assignment]  # which is how Python writes that there is none
-    try:
-        module: Any = importlib.import_module(asks)
-    finally:
-        del sys.modules[asked_for]
-    module._HAVE_BLAS = importlib.util.find_spec("scipy") is not None
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Make an operation that kernels can use of a function that writes its instructions."""
+    return Wrapped(function, _make_intrinsic)
 
 
-def _user_cache() -> Path:
-    return Path(_numba.config.CACHE_DIR) if _numba.config.CACHE_DIR else user_cache()
+class External:
+    """A function of the system's C library for kernels to call, with its signature as numba writes it."""
+
+    def __init__(self, name: str, signature: str) -> None:
+        self._name, self._signature = name, signature
+
+    @property
+    def _numba_type_(self) -> Any:
+        tool = numba()
+        arguments, result = tool.core.sigutils.normalize_signature(self._signature)
+        return tool.types.ExternalFunction(self._name, tool.core.typing.signature(result, *arguments))
 
 
-_FOLDER = str(cache_folder())
-_skip_blas()
+def _compile_inlined(function: Callable[..., Any]) -> Any:
+    return numba().njit(forceinline=True, **OPTIONS)(function)
+
+
+def _make_intrinsic(function: Callable[..., Any]) -> Any:
+    return numba().extending.intrinsic(function)
+
+
+def _with_numbers(function: Any, values: tuple[Any, ...], places: list[int]) -> Callable[..., Any]:
+    def call(*numbers: int) -> Any:
+        changed = list(values)
+        for place, number in zip(places, numbers, strict=True):
+            changed[place] = number
+        return function(*changed)
+
+    return call

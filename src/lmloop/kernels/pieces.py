@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lmloop.kernels.bits import fold
-from lmloop.kernels.hashing import GOLDEN, hash_range, xxh64_range
+from lmloop.kernels.hashing import hash_range, xxh64_range
 from lmloop.kernels.jit import compiled
 from lmloop.kernels.sentences import sentence_break, terminals
 from lmloop.kernels.text import Hashes, Integers, TextBuffer, count_code_points, read_only
@@ -57,15 +56,6 @@ def piece_lengths(buffer: TextBuffer, pieces: Pieces) -> Integers:
     lengths = np.empty(len(pieces.start), np.int64)
     _piece_lengths(buffer.data, pieces, lengths)
     return lengths
-
-
-def repeated(hashes: Hashes, first: Integers) -> npt.NDArray[np.bool_]:
-    """Say which pieces stood earlier in the same document, by their hashes uint64 [pieces]: bool [pieces]."""
-    most = int(np.diff(first).max(initial=0))
-    slots = np.empty(max(16, 1 << (2 * most - 1).bit_length()) if most else 16, np.int64)
-    seen = np.zeros(len(hashes), np.bool_)
-    _repeated(hashes, first, slots, seen)
-    return seen
 
 
 def document_sums(values: npt.NDArray[Any], first: Integers) -> Integers:
@@ -140,25 +130,6 @@ def _piece_hashes(data: Any, pieces: Any, hashes: Any) -> None:
 def _piece_lengths(data: Any, pieces: Any, lengths: Any) -> None:
     for k in range(len(lengths)):
         lengths[k] = count_code_points(data, pieces.start[k], pieces.stop[k])
-
-
-@compiled
-def _repeated(hashes: Any, first: Any, slots: Any, seen: Any) -> None:
-    for document in range(len(first) - 1):
-        begin, end = first[document], first[document + 1]
-        size = 16
-        while size < 2 * (end - begin):
-            size *= 2
-        for slot in range(size):
-            slots[slot] = -1
-        mask = np.uint64(size - 1)
-        for k in range(begin, end):
-            probe = fold(hashes[k], GOLDEN) & mask
-            while slots[probe] >= 0 and hashes[slots[probe]] != hashes[k]:
-                probe = (probe + np.uint64(1)) & mask
-            seen[k] = slots[probe] >= 0
-            if not seen[k]:
-                slots[probe] = k
 
 
 @compiled

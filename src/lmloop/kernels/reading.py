@@ -12,9 +12,8 @@ import platform
 from typing import Any, Final
 
 import numpy as np
-from numba import types
 
-from lmloop.kernels.jit import compiled, inlined
+from lmloop.kernels.jit import External, compiled, inlined
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -42,10 +41,10 @@ SO_TIMESTAMPNS: Final = 35
 _STAMPED: Final = 1 | SO_TIMESTAMPNS << 32
 _SECOND: Final = 1_000_000_000
 
-_wait: Any = types.ExternalFunction("epoll_wait", types.int32(types.int32, types.intp, types.int32, types.int32))
-_poll: Any = types.ExternalFunction("ppoll", types.int32(types.intp, types.uintp, types.intp, types.intp))
-_recv: Any = types.ExternalFunction("recvmsg", types.intp(types.int32, types.intp, types.int32))
-_clock: Any = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.intp))
+_wait: Any = External("epoll_wait", "int32(int32, intp, int32, int32)")
+_poll: Any = External("ppoll", "int32(intp, uintp, intp, intp)")
+_recv: Any = External("recvmsg", "intp(int32, intp, int32)")
+_clock: Any = External("clock_gettime", "int32(int32, intp)")
 
 
 @inlined

@@ -1,11 +1,13 @@
 """Where the bytes of streams are kept while the interpreter sleeps: a place for each socket, handed over as a whole."""
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from lmloop.kernels.jit import prepared
 from lmloop.kernels.reading import BYTES, EVENT, MOST, READS, SIZE, STATE, TOLD, WORDS, collect
 
 BEGIN: Final = 64
@@ -36,12 +38,15 @@ class Places:
         self._raw = np.zeros((0, KEPT), np.uint8)
         self._stamps = np.zeros((0, MANY), np.int64)
         self._sizes = np.zeros((0, MANY), np.uint32)
+        self._where = (-1, -1)
+        self._collect: Callable[[int, int], int] | None = None  # for the arrays as they are now
 
     def add(self, descriptor: int) -> None:
         """Give a descriptor a place; nothing is followed yet."""
         if descriptor >= len(self._slots):
             more = np.full(2 * descriptor - len(self._slots), -1, np.int32)
             self._slots = np.concatenate([self._slots, more])
+            self._collect = None
         if not self._free:
             self._grow()
         self._slots[descriptor] = self._free.pop()
@@ -73,8 +78,11 @@ class Places:
 
     def collect(self, where: tuple[int, int], until: int, pause: int) -> list[list[int]]:
         """Read until something is to be done: a descriptor, its events, and why, each."""
-        kept = self._raw, self._stamps, self._sizes, self._words
-        found = collect(where, until, pause, self._events, (self._slots, self._known), kept)
+        if self._collect is None or where != self._where:
+            kept = self._raw, self._stamps, self._sizes, self._words
+            held = self._events, (self._slots, self._known), kept
+            self._where, self._collect = where, prepared(collect, where, 0, 0, *held)
+        found = self._collect(until, pause)
         return [row.tolist() for row in self._events[: 3 * max(found, 0)].reshape(-1, 3)]
 
     def _grow(self) -> None:
@@ -85,4 +93,5 @@ class Places:
             grown = np.zeros((old + more, held.shape[1]), held.dtype)  # untouched pages take no memory
             grown[:old] = held
             setattr(self, name, grown)
+        self._collect = None
         self._free += range(old + more - 1, old - 1, -1)

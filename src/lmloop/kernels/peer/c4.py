@@ -21,6 +21,7 @@ from lmloop.kernels.c4 import (
     C4Result,
     c4_result,
     line_verdict,
+    of_one_type,
 )
 from lmloop.kernels.jit import compiled, inlined
 from lmloop.kernels.peer.affixes import bits_at
@@ -35,7 +36,8 @@ def peer_c4(buffer: TextBuffer, limits: C4Limits | None = None) -> C4Result:
     """Apply the rules to each document."""
     room = empty_tokens(int(_longest_line(buffer)), np.zeros(2, np.int64))
     reading = (tables(), english_phrases(), citations(), room)
-    return c4_result(buffer, lambda out, counts: _peer_c4(buffer, limits or C4Limits(), reading, out, counts))
+    held = of_one_type(limits or C4Limits())
+    return c4_result(buffer, lambda out, counts: _peer_c4(buffer, held, reading, out, counts))
 
 
 @cache
