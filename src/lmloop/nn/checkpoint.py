@@ -123,9 +123,7 @@ def settle(folder: Path) -> None:
     for path in (*folder.glob(f"*{UNFINISHED}"), *folder.glob(f"*{REMOVED}")):
         shutil.rmtree(path)
     for path in folder.glob("step-????????"):
-        if not all(
-            (path / name).is_file() for name in (WEIGHTS, OPTIMIZER, STATE)
-        ):  # removed by half by an older lmloop
+        if not (path / STATE).is_file():  # an older version did not rename what it removed
             shutil.rmtree(path)
 
 
