@@ -17,6 +17,14 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 KERNELS = Path("src", "lmloop", "kernels")
 NEEDS = ["numba>=0.60", "numpy>=2.0", "pyarrow>=17"]
 
+BUILD = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from lmloop.kernels.compiling.building import main
+main(sys.argv[2])
+"""
+"""The sources come in by hand: pip's build environment drops from ``PYTHONPATH`` what an editable install put there."""
+
 
 class KernelsHook(BuildHookInterface[Any]):
     """Puts the library of kernels into the wheel, or beside the sources of an editable install."""
@@ -42,11 +50,8 @@ class KernelsHook(BuildHookInterface[Any]):
     def _compile(self, folder: Path) -> None:
         """Compile, unless it is there: an installer may build twice, first for the metadata alone."""
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [str(Path(self.root, "src")), os.environ.get("PYTHONPATH", "")]
-        settings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
-        subprocess.run(
-            [sys.executable, "-m", "lmloop.kernels.compiling.building", str(folder)], env=settings, check=True
-        )
+        command = [sys.executable, "-c", BUILD, str(Path(self.root, "src")), str(folder)]
+        subprocess.run(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, check=True)
 
     def _linking(self) -> Any:
         spec = importlib.util.spec_from_file_location("linking", Path(self.root, KERNELS, "compiling", "linking.py"))

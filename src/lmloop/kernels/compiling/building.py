@@ -84,5 +84,10 @@ def _compile_module(machine: Target, module: str, kernels: Listed) -> tuple[byte
     return made.machine_code(machine.machine()), table
 
 
+def main(folder: str = "") -> None:
+    """Build it in a folder, for the processors that are asked for."""
+    build(Path(folder) if folder else library.FOLDER, target())
+
+
 if __name__ == "__main__":
-    build(Path(sys.argv[1]) if len(sys.argv) > 1 else library.FOLDER, target())
+    main(*sys.argv[1:])
