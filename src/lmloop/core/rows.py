@@ -43,6 +43,21 @@ class Rows:
         units = self.beside.get("units")
         return int((self.targets_BT != IGNORED).sum() if units is None else units.sum())
 
+    def padded(self, unit: int) -> "Rows":
+        """Fill rows of more than ``unit`` places up to a multiple of it, by places that are of no document."""
+        length = self.tokens_BT.shape[1]
+        more = -length % unit
+        if length <= unit or not more:
+            return self
+        import numpy as np
+
+        def fill(array: Array, value: int = 0) -> Array:
+            return np.pad(array, ((0, 0), (0, more)), constant_values=value)
+
+        arrays = (fill(self.tokens_BT), fill(self.targets_BT, IGNORED), fill(self.positions_BT))
+        beside = {name: fill(array) if array.ndim > 1 else array for name, array in self.beside.items()}
+        return Rows(*arrays, fill(self.documents_BT, NOBODY), beside)
+
     def part(self, start: int, stop: int) -> "Rows":
         """Some of the rows."""
         cut = slice(start, stop)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention.flex_attention import flex_attention
 
+from lmloop.nn.compiling import compiled
 from lmloop.nn.masking import Mask
 from lmloop.nn.norm import Norm
 from lmloop.nn.rotary import turn
@@ -73,4 +74,4 @@ def attend(q_BNTH: Tensor, k_BKSH: Tensor, v_BKSH: Tensor, mask: Mask) -> Tensor
 @cache
 def _flex() -> Callable[..., Any]:
     """FlexAttention is slow, and large in memory, unless it is compiled."""
-    return torch.compile(flex_attention, dynamic=False)
+    return compiled(flex_attention)

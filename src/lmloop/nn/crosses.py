@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lmloop.core.rows import IGNORED
+from lmloop.nn.compiling import compiled
 
 CHUNKS = {"cpu": 1 << 21, "cuda": 1 << 27}
 """So many logits at once: on a CPU few enough for its cache, on a GPU enough to fill it."""
@@ -110,4 +111,4 @@ def in_one(logits_CV: Tensor, targets_C: Tensor, counts_C: Tensor, z_loss: float
 
 @cache
 def _fused() -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
-    return torch.compile(in_one, dynamic=False)
+    return compiled(in_one)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, noop_context_fn
 
 from lmloop.nn.attention import Attention, Mix
+from lmloop.nn.compiling import compiled
 from lmloop.nn.masking import CAUSAL, Mask
 from lmloop.nn.norm import Norm
 from lmloop.nn.rotary import angles, frequencies
@@ -87,7 +88,7 @@ class Trunk(nn.Module):
 
     def compile_layers(self) -> None:
         """Compile what training passes through: one layer for all, as they are alike, and not what only looks ahead."""
-        self.trained_by = torch.compile(_pass, dynamic=False)
+        self.trained_by = compiled(_pass)
 
 
 def _pass(layer: Layer, x_BTD: Tensor, turns: tuple[Tensor, Tensor], dense_B1TS: Tensor | None, block: Any) -> Tensor:

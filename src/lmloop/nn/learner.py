@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lmloop.core.rows import Rows
+from lmloop.nn.compiling import compiled
 from lmloop.nn.optimizer import optimizers
 from lmloop.nn.training import Update
 
@@ -54,8 +55,7 @@ class Learner(nn.Module):
 
     def compiled(self, wrapped: nn.Module) -> Callable[..., Any]:
         """Give what a compiled training passes through."""
-        run: Callable[..., Any] = torch.compile(wrapped, dynamic=False)
-        return run
+        return compiled(wrapped)
 
     def optimizers(self, update: Update) -> list[Optimizer]:
         """Make what changes the weights."""

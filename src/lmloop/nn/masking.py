@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask
 
-from lmloop.core.rows import NOBODY
+from lmloop.core.rows import NOBODY, Rows
 
 BLOCK: Final = 128
 """Places of a block, FlexAttention's default; shorter rows have nothing that could be left out."""
@@ -27,6 +27,11 @@ class Mask:
 
 
 CAUSAL = Mask()
+
+
+def in_blocks(rows: Rows, device: torch.device) -> Rows:
+    """Fill rows up to whole blocks on a GPU, where attention is compiled anew for each length."""
+    return rows.padded(BLOCK) if device.type == "cuda" else rows
 
 
 def document_mask(documents_BT: Tensor, dense: bool = False) -> Mask:

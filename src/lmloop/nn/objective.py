@@ -15,7 +15,7 @@ from lmloop.core.rows import IGNORED, Rows
 from lmloop.nn.crosses import Crosses
 from lmloop.nn.decoder import Decoder
 from lmloop.nn.learner import Learner
-from lmloop.nn.masking import Mask, document_mask
+from lmloop.nn.masking import Mask, document_mask, in_blocks
 
 CHUNK = 1 << 26
 """More logits than this are computed in chunks, and again in the backward pass: they would be most of the memory."""
@@ -79,6 +79,7 @@ def chunked(work: Callable[[Tensor, Tensor], Any], x_ND: Tensor, targets_N: Tens
 
 def on_device(rows: Rows, device: torch.device) -> tuple[Any, ...]:
     """Give an objective's arguments for some rows."""
+    rows = in_blocks(rows, device)
     arrays = (rows.tokens_BT, rows.targets_BT, rows.positions_BT, rows.documents_BT)
     tokens, targets, positions, documents = (torch.from_numpy(each).to(device) for each in arrays)
     mask = document_mask(documents)

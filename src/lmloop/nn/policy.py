@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from lmloop.core.rows import IGNORED, NOBODY, Rows
 from lmloop.nn.adapters.adapted import Adapted
-from lmloop.nn.masking import Mask, document_mask
+from lmloop.nn.masking import Mask, document_mask, in_blocks
 from lmloop.nn.objective import chunked
 from lmloop.nn.recalled import Recalled
 
@@ -33,6 +33,7 @@ class Told:
     @classmethod
     def of(cls, rows: Rows, device: torch.device, dense: bool = False) -> "Told":
         """Put rows on a device; with ``dense``, masks are dense on a GPU, too."""
+        rows = rows if dense else in_blocks(rows, device)
         arrays = (rows.tokens_BT, rows.targets_BT, rows.positions_BT, rows.documents_BT)
         tokens, targets, positions, documents = (torch.from_numpy(each).to(device) for each in arrays)
         beside = {name: torch.from_numpy(array).to(device) for name, array in rows.beside.items()}

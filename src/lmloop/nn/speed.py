@@ -112,15 +112,6 @@ def apply(computing: Computing, device: torch.device) -> None:
         torch.set_num_threads(min(computing.threads, max(cores(), 1)))
     else:
         torch.set_float32_matmul_precision("high")
-        _compile_by_rule()
-
-
-def _compile_by_rule() -> None:
-    """Let compiled kernels be chosen by rule and not by timing: another choice would change the last digits."""
-    from torch._inductor import config
-
-    if hasattr(config, "deterministic"):  # from PyTorch 2.9 on
-        config.deterministic = True
 
 
 def pays(computing: Computing, seconds: float, device: torch.device) -> bool:
