@@ -77,16 +77,19 @@ def _stood_before(text: str, unit: re.Pattern[str]) -> Places:
 
 def _repeated_ngrams(text: str, n: int) -> Places:
     """Mark the n-grams that come more than once; neighbours are joined. In CJK text n words are 1.5 n characters."""
-    tokens = [(match.group(), *match.span()) for match in TOKEN.finditer(text)]
-    if sum(bool(IDEOGRAPH.match(word)) for word, _, _ in tokens) * 2 > len(tokens):
+    words = TOKEN.findall(text)
+    if len(IDEOGRAPH.findall(text)) * 2 > len(words):
         n = -int(-n * CJK_PER_WORD // 1)
-    grams = [tuple(word for word, _, _ in tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+    grams = list(zip(*(words[i:] for i in range(n)), strict=False))  # the last words begin none
     counts = Counter(grams)
+    if len(counts) == len(grams):
+        return
+    spans = [match.span() for match in TOKEN.finditer(text)]
     start = stop = -1
     for i, gram in enumerate(grams):
         if counts[gram] < 2:
             continue
-        first, last = tokens[i][1], tokens[i + n - 1][2]
+        first, last = spans[i][0], spans[i + n - 1][1]
         if first <= stop:
             stop = last
             continue
