@@ -1,10 +1,10 @@
-import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from sentencepiece_models import PLAIN, train_model
 from tokenizing_texts import both, chinese, english
 
 from lmloop.core.errors import DataError, RecipeError, StepError
@@ -19,7 +19,6 @@ from lmloop.kernels.tokenizing.scripts import is_written_in, script
 from lmloop.kernels.tokenizing.training import BOS, EOS, PAD, Plan, train_reference
 from lmloop.kernels.tokenizing.units import Goal
 
-spm = pytest.importorskip("sentencepiece")
 HAN = script("Han")
 LINES = [line for text in english(200, 9) for line in text.splitlines()]
 
@@ -106,24 +105,8 @@ def test_what_everybody_does_changes_english(base):
         proving.prove(base, naive, LINES, HAN)
 
 
-def train_model(texts: list[str], size: int, kind: str = "bpe") -> bytes:
-    made = io.BytesIO()
-    spm.SentencePieceTrainer.train(
-        sentence_iterator=iter(line for text in texts for line in text.splitlines() if line),
-        model_writer=made,
-        vocab_size=size,
-        model_type=kind,
-        byte_fallback=True,
-        normalization_rule_name="identity",
-        num_threads=1,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    return made.getvalue()
-
-
 def test_sentencepiece_models_are_extended_without_drift_and_naively_with_it():
-    model, other = train_model(english(300), 420), train_model(both(300, 2), 700)
+    model, other = (train_model(*plan, "bpe", **PLAIN) for plan in ((english(300), 420), (both(300, 2), 700)))
     pieces, _ = sentencepieces.learn_pieces(model, both(200, 3), Goal(150, HAN))
     base, new = (sentencepieces.open_model(content) for content in (model, sentencepieces.below_all(model, pieces)))
     assert proving.prove(base, new, LINES, HAN).changed == 0
@@ -143,7 +126,7 @@ def test_sentencepiece_models_are_extended_without_drift_and_naively_with_it():
 
 def test_what_cannot_be_extended_is_said(base, tmp_path):
     with pytest.raises(DataError, match="it is of whole words"):
-        sentencepieces.kind_of(train_model(english(100), 400, "word"))
+        sentencepieces.kind_of(train_model(english(100), 400, "word", **PLAIN))
     with pytest.raises(RecipeError, match="no script called 'Klingon'"):
         script("Klingon")
     with pytest.raises(DataError, match="no text of the script"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from sentencepiece_models import train_model
 from tokenizing_texts import both, chinese, english
 
 from lmloop.core.errors import DataError
@@ -88,23 +89,6 @@ def byte_cut():
     from lmloop.kernels.tokenizing.cutting import known_cuts
 
     return known_cuts()[pattern("gpt4")]
-
-
-def train_model(texts, size, kind, **settings) -> bytes:
-    import io
-
-    made = io.BytesIO()
-    spm.SentencePieceTrainer.train(
-        sentence_iterator=iter(line for text in texts for line in text.splitlines() if line),
-        model_writer=made,
-        vocab_size=size,
-        model_type=kind,
-        num_threads=1,
-        hard_vocab_limit=False,
-        minloglevel=2,
-        **settings,
-    )
-    return made.getvalue()
 
 
 DIGITS = {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}]}

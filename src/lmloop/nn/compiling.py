@@ -17,12 +17,12 @@ def compiled(function: Function) -> Function:
     """Compile a function, for each shape that it meets."""
     limit = "recompile_limit" if hasattr(_dynamo.config, "recompile_limit") else "cache_size_limit"  # before 2.7
     setattr(_dynamo.config, limit, max(SHAPES, getattr(_dynamo.config, limit)))
-    by_rule()
+    _by_rule()
     made: Any = torch.compile(function, dynamic=False)
     return made  # type: ignore[no-any-return]
 
 
-def by_rule() -> None:
+def _by_rule() -> None:
     """Let kernels be chosen by rule and not by timing on a GPU: another choice would change the last digits."""
     from torch._inductor import config
 
